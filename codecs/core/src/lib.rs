@@ -1,0 +1,1 @@
+//! Tokens, nested vector quantisation, integer entropy coding and the .tsr container.
