@@ -10,6 +10,7 @@ safetensors in files under 16 MiB.
 """
 
 import argparse
+import glob
 import json
 import math
 import os
@@ -38,7 +39,7 @@ def arguments():
     parser.add_argument("--steps", type=int, default=10**9)
     parser.add_argument("--squeeze", required=True)
     parser.add_argument("--vgg")
-    parser.add_argument("--warm", help="weights of an earlier model: enc.*, dec.*, vq.e (leaves of the first level)")
+    parser.add_argument("--warm", help="glob of weight files to start from when there is no checkpoint")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--photos", type=int, help="read at most this many photos")
@@ -102,12 +103,32 @@ class Trainer:
                 self.model.load_state_dict(self.mean.state_dict())
             print(f"resumed at step {self.progress['step']}, {self.progress['seconds']}", flush=True)
         elif self.args.warm:
-            old = load_file(self.args.warm)
-            for name in ("enc", "dec"):
-                part = {k[len(name) + 1 :]: v.float() for k, v in old.items() if k.startswith(name + ".")}
-                getattr(self.model, name).load_state_dict(part)
-            self.leaves = old["vq.e"].float().to(self.device)
-            self.mean.load_state_dict(self.model.state_dict())
+            self.warm_start(sorted(glob.glob(self.args.warm)))
+
+    def warm_start(self, files: list[str]):
+        """Weights of an earlier run: what `publish` wrote, or a model with plain leaves `vq.e` of one level."""
+        state = {}
+        for name in files:
+            state |= load_file(name, device=self.device)
+        if not state:
+            raise SystemExit(f"{self.args.warm}: no weights there; name the files of an earlier run")
+        if "vq.e" in state:
+            self.leaves = state.pop("vq.e").float()
+        judge = {k.removeprefix("judge."): v for k, v in state.items() if k.startswith("judge.")}
+        if judge:
+            self.judge.load_state_dict({k: v.float() for k, v in judge.items()})
+        own = {k: v.float() for k, v in state.items() if not k.startswith("judge.")}
+        missing, unexpected = self.model.load_state_dict(own, strict=False)
+        if unexpected or any(not k.startswith("vq.") for k in missing):
+            raise SystemExit(f"{self.args.warm}: weights of another architecture: {unexpected or missing}")
+        for book in self.model.vq.levels:
+            book.total.copy_(book.nodes)
+        self.mean.load_state_dict(self.model.state_dict())
+        record = Path(files[0]).with_name("progress.json")
+        if record.exists():
+            self.progress = {**json.loads(record.read_text()), "phase": self.args.phase}
+        self.progress["grown"] = any(k.startswith("vq.levels.") for k in own)
+        print(f"warm start from {len(files)} files, {self.progress}", flush=True)
 
     def save(self):
         self.args.state.mkdir(parents=True, exist_ok=True)
@@ -125,6 +146,7 @@ class Trainer:
             return
         self.args.out.mkdir(parents=True, exist_ok=True)
         tensors = {k: v.half().contiguous() for k, v in self.mean.state_dict().items() if not k.endswith((".count", ".total"))}
+        tensors |= {f"judge.{k}": v.half().contiguous() for k, v in self.judge.state_dict().items()}
         piece, size, index = {}, 0, 0
         for name, tensor in [*tensors.items(), (None, None)]:
             bytes_ = 0 if tensor is None else tensor.numel() * 2
