@@ -1,7 +1,7 @@
 //! The integer layers. Plain loops in the shape that compilers turn into multiply-add-pairs instructions.
 
 /// Operands are padded with zeros to a multiple of this.
-pub(super) const STEP: usize = 16;
+pub(super) const STEP: usize = 32;
 
 /// Length after padding.
 pub(super) fn padded(len: usize) -> usize {
@@ -61,44 +61,47 @@ impl Layer {
 
     /// `clamp(round((bias + weights · input) * multiplier / 2^shift), 0, 127)`. Lengths are the padded ones.
     pub fn apply(&self, input: &[i16], output: &mut [i16]) {
-        let rows = self.weights.chunks_exact(4 * self.inputs);
-        let (biases, _) = self.bias.as_chunks::<4>();
-        let (outputs, _) = output.as_chunks_mut::<4>();
-        for ((rows, bias), out) in rows.zip(biases).zip(outputs) {
-            let sums = dot4(rows, input);
-            for n in 0..4 {
-                out[n] = self.requantise.apply(bias[n] + sums[n], 0, 127) as i16;
-            }
+        let rows = self.weights.chunks_exact(self.inputs);
+        for ((row, bias), out) in rows.zip(&self.bias).zip(output) {
+            let sum = bias + dot_wide(row, input);
+            *out = self.requantise.apply(sum, 0, 127) as i16;
         }
     }
 }
 
-/// Products of four consecutive rows with one vector.
+/// Product of a row with a vector, both padded.
+///
+/// A sum of fixed length is what makes compilers choose multiply-add-pairs instructions.
 #[inline]
-fn dot4(rows: &[i16], vector: &[i16]) -> [i32; 4] {
-    let len = vector.len();
-    let (a, rows) = rows.split_at(len);
-    let (b, rows) = rows.split_at(len);
-    let (c, d) = rows.split_at(len);
-    let mut sums = [0; 4];
-    for n in 0..len.min(d.len()) {
-        let v = i32::from(vector[n]);
-        sums[0] += i32::from(a[n]) * v;
-        sums[1] += i32::from(b[n]) * v;
-        sums[2] += i32::from(c[n]) * v;
-        sums[3] += i32::from(d[n]) * v;
+fn dot_wide(row: &[i16], vector: &[i16]) -> i32 {
+    let (row, _) = row.as_chunks::<STEP>();
+    let (vector, _) = vector.as_chunks::<STEP>();
+    let mut total = 0;
+    for (row, vector) in row.iter().zip(vector) {
+        let mut sum = 0;
+        for n in 0..STEP {
+            sum += i32::from(row[n]) * i32::from(vector[n]);
+        }
+        total += sum;
     }
-    sums
+    total
 }
 
-/// Product of a row of bytes with a vector.
+/// Product of a row of bytes with a vector, both padded.
 #[inline]
 pub(super) fn dot(row: &[i8], vector: &[i16]) -> i32 {
-    let mut sum = 0;
-    for (&w, &v) in row.iter().zip(vector) {
-        sum += i32::from(i16::from(w)) * i32::from(v);
+    let (row, _) = row.as_chunks::<STEP>();
+    let (vector, _) = vector.as_chunks::<STEP>();
+    let mut total = 0;
+    for (row, vector) in row.iter().zip(vector) {
+        let row = row.map(i16::from);
+        let mut sum = 0;
+        for n in 0..STEP {
+            sum += i32::from(row[n]) * i32::from(vector[n]);
+        }
+        total += sum;
     }
-    sum
+    total
 }
 
 /// Copies bytes into 16-bit lanes.
