@@ -23,8 +23,8 @@ pub struct Adaptation {
 impl Adaptation {
     /// What `.tsr` version 1 uses.
     pub const DEFAULT: Self = Self {
-        weight: 1600,
-        node: 96,
+        weight: 640,
+        node: 128,
         agreement: 256,
         prefix: 192,
         memory: 4096,
