@@ -1,12 +1,10 @@
 //! The crate's one error type, grouped by what the caller does next.
 
-use thiserror::Error;
-
 /// Why an operation failed, grouped by the caller's next step.
 ///
 /// Every variant carries a plain-English message that fits on one line after `<file>: `.
 /// No variant leaves a value half changed.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The bytes end too early. A complete copy of the same file will work.

@@ -14,10 +14,10 @@
 //!
 //! # Which one should I use?
 //!
-//! - [`write`] makes a file.
+//! - [`write()`] makes a file.
 //! - [`read`] takes a file that must be whole: the first damage is an error.
-//! - [`salvage`] takes a damaged file: what survives, and what was lost.
-//! - [`layout`] names every part of a whole file with its offset and size.
+//! - [`salvage()`] takes a damaged file: what survives, and what was lost.
+//! - [`layout()`] names every part of a whole file with its offset and size.
 
 mod bytes;
 mod chunk;

@@ -2,7 +2,7 @@
 //!
 //! A token is a root-to-leaf path in the nested codebook. Each step of the path is a binary decision
 //! with a 16-bit probability from a [`TokenPrior`]; a range coder turns decisions into bytes.
-//! Nothing between [`TokenGrid`] and bytes is a floating-point number, so the bytes are the same on
+//! Nothing between [`TokenGrid`](crate::TokenGrid) and bytes is a floating-point number, so the bytes are the same on
 //! every machine, build and thread count.
 //!
 //! # Which one should I use?

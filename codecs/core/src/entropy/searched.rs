@@ -24,7 +24,7 @@ pub struct Search {
 ///
 /// # Errors
 /// As [`ResidualCodebook::quantize`] and [`TokenPrior::session`];
-/// [`Error::Parameter`](crate::Error::Parameter) for a negative or infinite `lambda` or no candidates.
+/// [`Error::Parameter`] for a negative or infinite `lambda` or no candidates.
 pub fn encode_searched(
     latents: &[f32],
     shape: LatentShape,
