@@ -1,0 +1,172 @@
+//! Streams and files that every version must read and write bit for bit.
+//!
+//! A failure here is a change of the format: bump its version. To add a case, write its files with
+//! `cargo test -p tessera-core --test golden -- --ignored`; existing files are left as they are.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::path::PathBuf;
+
+use common::{REAL, SMALL, network, random_grid, sampled_grid};
+use tessera_core::container::{
+    Chunk, ChunkKind, Color, Header, MediaShape, PackRef, PriorKind, read, write,
+};
+use tessera_core::entropy::{TokenPrior, UniformPrior, bands, decode_tokens, encode_tokens};
+use tessera_core::{GridShape, Limits, Rung, TokenGrid};
+
+/// A stream: `NAME.tokens` holds the tokens as little-endian u16, `NAME.stream` what they are coded to.
+struct Case {
+    name: &'static str,
+    prior: Box<dyn TokenPrior>,
+    /// What the tokens were drawn from when the case was made.
+    source: fn(GridShape, &[u8], &dyn TokenPrior) -> TokenGrid,
+    shape: GridShape,
+    depths: &'static [u8],
+}
+
+fn cases() -> Vec<Case> {
+    let sampled = |shape, depths: &[u8], prior: &dyn TokenPrior| {
+        sampled_grid(shape, depths, prior, 20_261_123)
+    };
+    let random = |shape, depths: &[u8], _: &dyn TokenPrior| random_grid(shape, depths, 7);
+    let shape = |levels, t, y, x| GridShape { levels, t, y, x };
+    vec![
+        Case {
+            name: "uniform",
+            prior: Box::new(UniformPrior),
+            source: random,
+            shape: shape(2, 1, 5, 7),
+            depths: &[12, 5],
+        },
+        Case {
+            name: "network_image",
+            prior: Box::new(network(REAL, 1)),
+            source: sampled,
+            shape: shape(1, 1, 12, 17),
+            depths: &[12],
+        },
+        Case {
+            name: "network_shallow",
+            prior: Box::new(network(REAL, 1)),
+            source: random,
+            shape: shape(1, 1, 9, 8),
+            depths: &[3],
+        },
+        Case {
+            name: "network_levels_frames",
+            prior: Box::new(network(SMALL, 2)),
+            source: sampled,
+            shape: shape(2, 3, 6, 5),
+            depths: &[6, 4],
+        },
+        Case {
+            name: "network_foreign_tokens",
+            prior: Box::new(network(SMALL, 2)),
+            source: random,
+            shape: shape(2, 1, 16, 16),
+            depths: &[6, 6],
+        },
+    ]
+}
+
+fn path(file: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/golden/core")
+        .join(file)
+}
+
+fn golden(file: &str) -> Vec<u8> {
+    let path = path(file);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn golden_grid(case: &Case) -> TokenGrid {
+    let bytes = golden(&format!("{}.tokens", case.name));
+    let tokens = bytes
+        .chunks_exact(2)
+        .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
+        .collect();
+    TokenGrid::from_tokens(case.shape, case.depths, tokens).unwrap()
+}
+
+fn image_file(grid: &TokenGrid, prior: &dyn TokenPrior) -> Vec<u8> {
+    let header = Header {
+        pack: PackRef {
+            hash: *b"\0golden\xff",
+            id: Some("test".into()),
+        },
+        rung: Rung {
+            levels: 1,
+            depth: 12,
+        },
+        prior: PriorKind::Trained,
+        media: MediaShape::Image {
+            width: 270,
+            height: 191,
+            color: Color::Gray,
+            alpha: true,
+        },
+    };
+    let band = bands::encode_bands(grid, prior, 1).unwrap().remove(0);
+    let chunks = [
+        Chunk::new(ChunkKind::Icc, b"profile".to_vec()),
+        Chunk::new(ChunkKind::Exif, b"MM\0*".to_vec()),
+        Chunk::new(ChunkKind::Alpha, vec![0x80; 5]),
+        Chunk::tokens(0, band),
+    ];
+    write(&header, &chunks).unwrap()
+}
+
+#[test]
+fn golden_tokens_code_to_golden_streams_and_back() {
+    for case in cases() {
+        let grid = golden_grid(&case);
+        let stream = golden(&format!("{}.stream", case.name));
+        let coded = encode_tokens(&grid, &*case.prior).unwrap();
+        assert!(coded == stream, "{} codes to other bytes", case.name);
+        let limits = Limits::default();
+        let back = decode_tokens(&stream, case.shape, case.depths, &*case.prior, &limits);
+        assert!(
+            back.unwrap() == grid,
+            "{} decodes to other tokens",
+            case.name
+        );
+    }
+}
+
+#[test]
+fn the_golden_file_is_written_and_read() {
+    let case = &cases()[1];
+    let grid = golden_grid(case);
+    let file = golden("image.tsr");
+    assert!(image_file(&grid, &*case.prior) == file);
+    let limits = Limits::default();
+    let read = read(&file, &limits).unwrap();
+    assert_eq!(read.chunks.len(), 4);
+    let bands = read.bands().unwrap();
+    let back = bands::decode_bands(&bands, case.shape, case.depths, &*case.prior, &limits, 1);
+    assert_eq!(back.unwrap(), grid);
+}
+
+#[test]
+#[ignore = "writes golden files that do not exist yet"]
+fn write_missing_golden_files() {
+    let save = |file: &str, bytes: &[u8]| {
+        let path = path(file);
+        if !path.exists() {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+    };
+    for case in cases() {
+        let grid = (case.source)(case.shape, case.depths, &*case.prior);
+        let tokens: Vec<u8> = grid.tokens().iter().flat_map(|t| t.to_le_bytes()).collect();
+        save(&format!("{}.tokens", case.name), &tokens);
+        let grid = golden_grid(&case);
+        let stream = encode_tokens(&grid, &*case.prior).unwrap();
+        save(&format!("{}.stream", case.name), &stream);
+    }
+    let case = &cases()[1];
+    save("image.tsr", &image_file(&golden_grid(case), &*case.prior));
+}
