@@ -15,7 +15,13 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::failure::{Exit, Failure, Result};
+use serde::Serialize;
+
+use crate::{
+    failure::{Exit, Failure, Result},
+    files::Job,
+    print,
+};
 
 /// A shared allowance that workers draw on before they hold something large.
 ///
@@ -111,6 +117,37 @@ pub fn run<J: Sync, W, T: Send>(
     });
     bar.finish_and_clear();
     failures
+}
+
+/// Reports one result: a JSON line where asked for, else a line for a person who watches.
+///
+/// Failures are listed by [`conclude`]; in JSON they also take their place among the results.
+pub fn report<T: Serialize>(
+    job: &Job,
+    result: &Result<T>,
+    json: bool,
+    bar: &ProgressBar,
+    line: impl Fn(&T) -> String,
+) {
+    bar.suspend(|| match result {
+        _ if json => {
+            let line = match result {
+                Ok(report) => print::json(report),
+                Err(failure) => print::json(&serde_json::json!({
+                    "input": job.source.to_string(),
+                    "error": failure.to_string(),
+                    "exit_code": failure.exit as u8,
+                })),
+            };
+            if let Err(failure) = line {
+                let _ = writeln!(io::stderr(), "tessera: {failure}");
+            }
+        }
+        Ok(report) if io::stderr().is_terminal() => {
+            let _ = writeln!(io::stderr(), "{}", line(report));
+        }
+        _ => {}
+    });
 }
 
 /// A bar on standard error, only where there is a terminal and more than one job.

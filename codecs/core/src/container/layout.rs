@@ -1,0 +1,70 @@
+//! Where a file's bytes go.
+
+use super::header::{MAGIC, MediaShape};
+use super::reader::walk;
+use crate::error::Result;
+use crate::limits::Limits;
+
+/// A named run of bytes of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// What the bytes are.
+    pub name: String,
+    /// Offset of the first byte.
+    pub offset: u64,
+    /// Number of bytes.
+    pub bytes: u64,
+}
+
+/// Names every part of a whole file, in file order and without gaps.
+///
+/// The header is one part per field; a chunk is its head and its payload.
+///
+/// # Errors
+/// As [`read`](super::read), except that unknown critical chunks are named, not refused.
+pub fn layout(data: &[u8], limits: &Limits) -> Result<Vec<Part>> {
+    let mut chunks = Parts::default();
+    let mut header_len = None;
+    let header = walk(data, limits, |head, raw, payload| {
+        header_len.get_or_insert(head);
+        chunks.at = chunks.at.max(head);
+        chunks.push(format!("{}: head", raw.name()), payload - head);
+        chunks.push(format!("{}: payload", raw.name()), raw.payload.len());
+        Ok(())
+    })?;
+    let MediaShape::Image { width, height, .. } = header.media;
+    let mut parts = Parts::default();
+    parts.push("signature and version", MAGIC.len() + 1);
+    parts.push("modality and flags", 1);
+    parts.push("pack hash", header.pack.hash.len());
+    if let Some(id) = &header.pack.id {
+        parts.push("pack id", 1 + id.len());
+    }
+    parts.push("width and height", varint_len(width) + varint_len(height));
+    // A whole file has a chunk, which begins where the header ends.
+    let rest = header_len.unwrap_or(parts.at) - parts.at;
+    parts.push("rung and prior", rest);
+    parts.list.extend(chunks.list);
+    Ok(parts.list)
+}
+
+#[derive(Default)]
+struct Parts {
+    at: usize,
+    list: Vec<Part>,
+}
+
+impl Parts {
+    fn push(&mut self, name: impl Into<String>, bytes: usize) {
+        self.list.push(Part {
+            name: name.into(),
+            offset: self.at as u64,
+            bytes: bytes as u64,
+        });
+        self.at += bytes;
+    }
+}
+
+fn varint_len(value: u32) -> usize {
+    (value.max(1).ilog2() / 7 + 1) as usize
+}

@@ -1,0 +1,35 @@
+//! The `.tsr` container: a short header, then chunks that each prove they are whole and belong to it.
+//!
+//! `FORMAT.md` at the root of the repository specifies every byte. In short:
+//!
+//! ```text
+//! file   = header chunk chunk …             the last chunk is marked
+//! header = magic version modality pack-hash [pack-id] media-shape rung
+//! chunk  = kind [sequence] length [token-crc] crc payload
+//! ```
+//!
+//! Each chunk's CRC-32C covers the header, the chunk's own head and its payload: a damaged header, a
+//! damaged chunk or a chunk of another file never validates. A plain image costs at most
+//! 31 bytes beyond its entropy-coded payload.
+//!
+//! # Which one should I use?
+//!
+//! - [`write`] makes a file.
+//! - [`read`] takes a file that must be whole: the first damage is an error.
+//! - [`salvage`] takes a damaged file: what survives, and what was lost.
+//! - [`layout`] names every part of a whole file with its offset and size.
+
+mod bytes;
+mod chunk;
+mod header;
+mod layout;
+mod reader;
+mod salvage;
+mod writer;
+
+pub use chunk::{Chunk, ChunkKind};
+pub use header::{Color, Header, MediaShape, Modality, PackRef, PriorKind};
+pub use layout::{Part, layout};
+pub use reader::{File, read};
+pub use salvage::{Loss, Salvaged, salvage};
+pub use writer::write;

@@ -1,0 +1,92 @@
+//! Strict reading.
+
+use std::collections::BTreeSet;
+
+use super::bytes::Bytes;
+use super::chunk::{Chunk, ChunkKind, RawChunk};
+use super::header::Header;
+use crate::entropy::bands::CodedBand;
+use crate::error::{Error, Result};
+use crate::limits::{self, Limits};
+
+/// A whole file, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// What the chunks are about.
+    pub header: Header,
+    /// The chunks of known kinds, in file order. Each checksum held.
+    pub chunks: Vec<Chunk>,
+}
+
+impl File {
+    /// The chunks of one kind, in file order.
+    pub fn of_kind(&self, kind: ChunkKind) -> impl Iterator<Item = &Chunk> {
+        self.chunks.iter().filter(move |chunk| chunk.kind == kind)
+    }
+
+    /// The coded bands in order, for [`decode_bands`](crate::entropy::bands::decode_bands).
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if a band is missing or has no token checksum.
+    pub fn bands(&self) -> Result<Vec<CodedBand>> {
+        let mut tokens: Vec<&Chunk> = self.of_kind(ChunkKind::Tokens).collect();
+        tokens.sort_by_key(|chunk| chunk.sequence);
+        for (n, chunk) in (0..).zip(&tokens) {
+            if chunk.sequence != n {
+                return Err(Error::corrupt(format!("the chunk of band {n} is missing")));
+            }
+        }
+        tokens.into_iter().map(Chunk::band).collect()
+    }
+}
+
+/// Reads a file that must be whole.
+///
+/// Ancillary chunks of unknown kinds are verified and left out.
+///
+/// # Errors
+/// [`Error::Truncated`] if the bytes end early; [`Error::Corrupt`] at the first thing that does not
+/// hold; [`Error::Unsupported`] for foreign or newer files and unknown critical chunks;
+/// [`Error::Limit`] for a claim above `limits`, found before anything is allocated for it.
+pub fn read(data: &[u8], limits: &Limits) -> Result<File> {
+    let mut chunks = Vec::new();
+    let header = walk(data, limits, |_, raw, _| {
+        chunks.extend(raw.known()?);
+        Ok(())
+    })?;
+    Ok(File { header, chunks })
+}
+
+/// Visits every chunk of a whole file with the offsets of its head and of its payload.
+pub(super) fn walk<'a>(
+    data: &'a [u8],
+    limits: &Limits,
+    mut visit: impl FnMut(usize, RawChunk<'a>, usize) -> Result<()>,
+) -> Result<Header> {
+    let mut bytes = Bytes::new(data, 0);
+    let header = Header::parse(&mut bytes, limits)?;
+    let header_crc = crc32c::crc32c(bytes.since(0));
+    let mut seen = BTreeSet::new();
+    loop {
+        limits::check(
+            "number of chunks",
+            seen.len() as u64 + 1,
+            u64::from(limits.max_chunks),
+        )?;
+        let start = bytes.at();
+        let raw = RawChunk::parse(&mut bytes, header_crc, limits)?;
+        if !seen.insert(raw.key()) {
+            return Err(Error::corrupt(format!("two chunks are {}", raw.name())));
+        }
+        visit(start, raw, bytes.at() - raw.payload.len())?;
+        if raw.last {
+            break;
+        }
+    }
+    match bytes.remaining() {
+        0 => Ok(header),
+        extra => Err(Error::corrupt(format!(
+            "{extra} bytes follow the last chunk"
+        ))),
+    }
+}

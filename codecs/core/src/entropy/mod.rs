@@ -1,0 +1,30 @@
+//! Tokens to bytes and back, in integers only.
+//!
+//! A token is a root-to-leaf path in the nested codebook. Each step of the path is a binary decision
+//! with a 16-bit probability from a [`TokenPrior`]; a range coder turns decisions into bytes.
+//! Nothing between [`TokenGrid`] and bytes is a floating-point number, so the bytes are the same on
+//! every machine, build and thread count.
+//!
+//! # Which one should I use?
+//!
+//! - [`bands::encode_bands`] and [`bands::decode_bands`] for whole grids: independent bands, in parallel.
+//! - [`encode_tokens`] and [`decode_tokens`] for one stream.
+//! - [`bands::search_bands`] (or [`encode_searched`] for one stream) to choose tokens that are cheap to
+//!   code instead of nearest.
+//! - [`ideal_bits`] to report what a prior would need.
+
+mod adaptation;
+pub mod bands;
+mod coding;
+mod logistic;
+mod mixer;
+mod network;
+mod prior;
+mod range;
+mod searched;
+
+pub use adaptation::Adaptation;
+pub use coding::{decode_tokens, encode_tokens, ideal_bits};
+pub use network::{LevelTensors, NetworkPrior, PriorTensors};
+pub use prior::{PriorSession, TokenPrior, UniformPrior};
+pub use searched::{Search, encode_searched};
