@@ -1,3 +1,7 @@
-//! The `tessera` command line.
+//! The `tessera` binary; everything is in the library beside it.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tessera_cli::run(std::env::args_os())
+}

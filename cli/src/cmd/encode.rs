@@ -1,0 +1,241 @@
+//! `tessera encode`: pictures to `.tsr` files.
+
+use std::{path::PathBuf, time::Instant};
+
+use clap::{ArgGroup, Args, ValueEnum};
+use serde::Serialize;
+use tessera_core::Rung;
+use tessera_image::{EncodeOptions, Metadata, Target};
+
+use crate::{
+    args::{ModelArgs, OutputArgs, RuntimeArgs, WorkerArgs},
+    batch,
+    engine::{Engine, Shared},
+    explain,
+    failure::{Exit, Failure, Result},
+    files::{self, Job, Output, Rule, Sink},
+    print,
+};
+
+/// Pictures taken from folders, by the ending of their names.
+pub const PICTURES: &[&str] = &["png", "jpg", "jpeg", "webp", "tif", "tiff", "bmp", "gif"];
+
+/// Longest input file that is read.
+const MAX_INPUT_BYTES: u64 = 1 << 31;
+
+/// Encode pictures to .tsr files
+///
+/// Reads PNG, JPEG, WebP, TIFF, BMP and the first frame of GIF. A file becomes FILE.tsr beside it or
+/// what -o names; a folder is walked and mirrored into the folder that -o names.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("target").args(["quality", "bpp", "size", "rung"])))]
+#[command(after_help = "Examples:
+  tessera encode photo.jpg                        photo.tsr, quality 50
+  tessera encode photo.jpg -q 80 -o better.tsr    more bytes, closer to the original
+  tessera encode photo.jpg --size 1.5k            at most 1,500 bytes, whatever the picture
+  tessera encode photos/ -o small/ --bpp 0.05     a folder, two at a time with -j 2
+  curl … | tessera encode - > photo.tsr           from a pipe into a pipe
+  tessera encode *.png --json                     one JSON object per file")]
+pub struct Encode {
+    /// Pictures or folders; - is standard input
+    #[arg(required = true, value_name = "IN")]
+    inputs: Vec<PathBuf>,
+
+    #[command(flatten)]
+    output: OutputArgs,
+
+    /// Quality from 0 (smallest) to 100 (best); 50 if no target is given
+    #[arg(short, long, value_name = "Q", value_parser = parse_quality, help_heading = "Target (one of)")]
+    quality: Option<f32>,
+
+    /// Bits per pixel to come close to, without exceeding them if possible
+    #[arg(long, value_name = "BPP", value_parser = parse_bpp, help_heading = "Target (one of)")]
+    bpp: Option<f64>,
+
+    /// Bytes never to exceed, the whole file counted; k and M are 1,000 and 1,000,000
+    #[arg(long, value_name = "BYTES", value_parser = parse_size, help_heading = "Target (one of)")]
+    size: Option<u64>,
+
+    /// Exact rung of the rate ladder, LEVELSxDEPTH: residual levels and bits per token of the last
+    #[arg(long, value_name = "LxD", value_parser = parse_rung, help_heading = "Target (one of)")]
+    rung: Option<Rung>,
+
+    /// With --rung: squared latent error that one bit is worth (0: nearest tokens)
+    #[arg(long, value_name = "LAMBDA", default_value_t = 0.0, requires = "rung", value_parser = parse_lambda)]
+    lambda: f32,
+
+    /// How hard to search for cheaper tokens, 0 (fastest) to 9 (smallest)
+    #[arg(long, value_name = "0-9", default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=9))]
+    effort: u8,
+
+    /// Keep or strip EXIF and the colour profile; stripping converts to sRGB and applies the orientation
+    #[arg(long, value_enum, default_value_t = KeepOrStrip::Strip)]
+    metadata: KeepOrStrip,
+
+    /// Model pack to encode with, by id or hash; see 'tessera models list'
+    #[arg(long, value_name = "ID", help_heading = "Models")]
+    pack: Option<String>,
+
+    #[command(flatten)]
+    workers: WorkerArgs,
+    #[command(flatten)]
+    models: ModelArgs,
+    #[command(flatten)]
+    runtime: RuntimeArgs,
+}
+
+/// What happens to EXIF and ICC blocks.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum KeepOrStrip {
+    Keep,
+    Strip,
+}
+
+/// One encoded file, as `--json` reports it.
+#[derive(Debug, Serialize)]
+struct Report {
+    input: String,
+    output: String,
+    width: u32,
+    height: u32,
+    bytes: u64,
+    bpp: f64,
+    pack: String,
+    levels: u8,
+    depth: u8,
+    lambda: f32,
+    /// Encoding alone: the picture is read and the model is loaded.
+    seconds: f64,
+}
+
+pub fn run(arguments: &Encode) -> Result<std::result::Result<(), Exit>> {
+    let rule = Rule { takes: PICTURES, gives: "tsr" };
+    let plan = files::plan(&arguments.inputs, arguments.output.output.as_deref(), &rule)?;
+    if arguments.output.json && plan.jobs.iter().any(|job| job.sink == Sink::Stdout) {
+        return Err(Failure::usage("--json and the file itself cannot share standard output", "name a file with -o"));
+    }
+    let workers = usize::from(arguments.workers.jobs);
+    let shared = Shared::new(&arguments.models, &arguments.runtime, workers.min(plan.jobs.len()))?;
+    let pack = shared.pack_to_encode_with(arguments.pack.as_deref())?;
+    let options = arguments.options();
+    let output = Output { force: arguments.output.force };
+    let failures = batch::run(
+        &plan.jobs,
+        workers,
+        || shared.engine(),
+        |engine, job| encode(engine, &pack, job, &options, arguments.metadata(), output).map_err(|failure| failure.at(&job.source)),
+        |job, result, bar| batch::report(job, result, arguments.output.json, bar, Report::line),
+    );
+    Ok(batch::conclude(plan.jobs.len(), &failures))
+}
+
+fn encode(engine: &mut Engine<'_>, pack: &crate::engine::PackHandle, job: &Job, options: &EncodeOptions, metadata: Metadata, output: Output) -> Result<Report> {
+    output.check(&job.sink)?;
+    let bytes = files::read(&job.source, MAX_INPUT_BYTES)?;
+    let _held = engine.hold(explain::claimed_pixels(&bytes));
+    let picture = tessera_image::io::read(&bytes, &Default::default(), metadata).map_err(|error| explain::unreadable_picture(&bytes, &error))?;
+    drop(bytes);
+    let codec = engine.codec(pack)?;
+    let start = Instant::now();
+    let encoded = codec.encode(&picture, options).map_err(|error| explain::image(&error))?;
+    let seconds = start.elapsed().as_secs_f64();
+    output.write(&job.sink, &encoded.bytes)?;
+    let (width, height) = (picture.width, picture.height);
+    Ok(Report {
+        input: job.source.to_string(),
+        output: job.sink.to_string(),
+        width,
+        height,
+        bytes: encoded.bytes.len() as u64,
+        bpp: 8.0 * encoded.bytes.len() as f64 / (f64::from(width) * f64::from(height)),
+        pack: pack.id().to_owned(),
+        levels: encoded.rung.levels,
+        depth: encoded.rung.depth,
+        lambda: encoded.lambda,
+        seconds,
+    })
+}
+
+impl Encode {
+    fn options(&self) -> EncodeOptions {
+        let target = match (self.bpp, self.size, self.rung) {
+            (Some(bpp), _, _) => Target::Bpp(bpp),
+            (_, Some(size), _) => Target::Size(size),
+            (_, _, Some(rung)) => Target::Rung { rung, lambda: self.lambda },
+            _ => Target::Quality(self.quality.unwrap_or(50.0)),
+        };
+        EncodeOptions { target, effort: self.effort, metadata: self.metadata(), ..EncodeOptions::default() }
+    }
+
+    fn metadata(&self) -> Metadata {
+        match self.metadata {
+            KeepOrStrip::Keep => Metadata::Keep,
+            KeepOrStrip::Strip => Metadata::Strip,
+        }
+    }
+}
+
+impl Report {
+    fn line(&self) -> String {
+        format!(
+            "{} -> {}  {} bytes  {:.4} bpp  rung {}x{}  {:.2} s",
+            self.input,
+            self.output,
+            print::grouped(self.bytes),
+            self.bpp,
+            self.levels,
+            self.depth,
+            self.seconds
+        )
+    }
+}
+
+fn parse_quality(text: &str) -> std::result::Result<f32, String> {
+    text.parse().ok().filter(|q| (0.0..=100.0).contains(q)).ok_or_else(|| "quality is a number from 0 to 100".to_owned())
+}
+
+fn parse_bpp(text: &str) -> std::result::Result<f64, String> {
+    text.parse().ok().filter(|bpp| *bpp > 0.0 && *bpp <= 24.0).ok_or_else(|| "bits per pixel are a number above 0, such as 0.05".to_owned())
+}
+
+fn parse_lambda(text: &str) -> std::result::Result<f32, String> {
+    text.parse().ok().filter(|l: &f32| *l >= 0.0 && l.is_finite()).ok_or_else(|| "lambda is a number from 0 up".to_owned())
+}
+
+/// `1500`, `1.5k` or `2M`, in bytes.
+fn parse_size(text: &str) -> std::result::Result<u64, String> {
+    let (number, unit) = match text.trim_end_matches(['B', 'b']) {
+        t if t.ends_with(['k', 'K']) => (&t[..t.len() - 1], 1e3),
+        t if t.ends_with(['m', 'M']) => (&t[..t.len() - 1], 1e6),
+        t => (t, 1.0),
+    };
+    let size = number.trim().parse::<f64>().ok().map(|n| n * unit).filter(|n| (1.0..=1e12).contains(n));
+    size.map(|n| n as u64).ok_or_else(|| "size is a number of bytes, such as 1500 or 1.5k".to_owned())
+}
+
+/// `LEVELSxDEPTH`, such as `1x12`.
+pub fn parse_rung(text: &str) -> std::result::Result<Rung, String> {
+    let parsed = text.split_once('x').and_then(|(l, d)| Some(Rung { levels: l.parse().ok()?, depth: d.parse().ok()? }));
+    parsed.filter(|rung| rung.levels >= 1 && (1..=16).contains(&rung.depth)).ok_or_else(|| "a rung is LEVELSxDEPTH, such as 1x12".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_with_their_units() {
+        assert_eq!(["1500", "1.5k", "2M", "2kB", "700 B"].map(parse_size), [1500, 1500, 2_000_000, 2000, 700].map(Ok));
+        for bad in ["", "k", "-1", "0", "1e99", "ten"] {
+            assert!(parse_size(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn rungs_are_levels_by_depth() {
+        assert_eq!(parse_rung("2x7"), Ok(Rung { levels: 2, depth: 7 }));
+        for bad in ["", "2", "x", "0x5", "1x0", "1x17", "256x1"] {
+            assert!(parse_rung(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! One file per command.
+
+pub mod completions;
+pub mod decode;
+pub mod doctor;
+pub mod encode;
+pub mod info;
+pub mod man;
+pub mod models;
+pub mod stats;
+
+use crate::{
+    args::Command,
+    failure::{Exit, Result},
+};
+
+/// Runs a command. The inner error is an exit code whose failures were shown already.
+pub fn dispatch(command: &Command) -> Result<std::result::Result<(), Exit>> {
+    match command {
+        Command::Encode(arguments) => encode::run(arguments),
+        Command::Decode(arguments) => decode::run(arguments),
+        Command::Info(arguments) => info::run(arguments),
+        Command::Stats(arguments) => stats::run(arguments),
+        Command::Doctor(arguments) => doctor::run(arguments),
+        Command::Models(arguments) => models::run(arguments),
+        Command::Completions(arguments) => completions::run(arguments).map(Ok),
+        Command::Man(arguments) => man::run(arguments).map(Ok),
+    }
+}

@@ -1,0 +1,165 @@
+//! `tessera stats`: what coding the tokens of real pictures costs, method by method.
+
+mod baselines;
+mod table;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use tessera_core::{
+    Limits, Rung, TokenGrid,
+    container::{self, Header},
+    entropy::{bands, encode_tokens, ideal_bits},
+};
+use tessera_image::{EncodeOptions, Metadata, Target};
+
+use self::{
+    baselines::Baselines,
+    table::{Costs, Row, Table},
+};
+use crate::{
+    args::{ModelArgs, RuntimeArgs},
+    batch,
+    cmd::{decode::MAX_INPUT_BYTES, encode},
+    engine::{Engine, PackHandle, Shared},
+    explain,
+    failure::{Exit, Failure, Result},
+    files::{self, Source},
+    print,
+};
+
+/// Compare ways to code the tokens of pictures
+///
+/// Turns pictures into tokens and prints, in bits per token: log2 of the codebook's size, zlib, zstd, adaptive
+/// order-0 and order-1 models, the pack's trained prior, and the prior with entropy-constrained
+/// search; for the prior both its ideal code length and the bytes really written. General methods
+/// start afresh in every picture in one column and run over all pictures as one stream in the
+/// other. Pictures need ONNX Runtime; .tsr files do not, and show no search.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tessera stats photos/                     at full depth
+  tessera stats *.jpg --rung 1x8            with 8-bit tokens
+  tessera stats *.jpg --lambda 0.5          a stronger search
+  tessera stats --json photos/ | jq .prior")]
+pub struct Stats {
+    /// Pictures, .tsr files or folders of them
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// Rung to tokenise pictures at, LEVELSxDEPTH; one level at full depth if absent
+    #[arg(long, value_name = "LxD", value_parser = encode::parse_rung)]
+    rung: Option<Rung>,
+
+    /// Squared latent error that one bit is worth in the search
+    #[arg(long, value_name = "LAMBDA", value_parser = encode::parse_lambda)]
+    lambda: Option<f32>,
+
+    /// How hard to search, 0 to 9
+    #[arg(long, value_name = "0-9", default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=9))]
+    effort: u8,
+
+    /// Model pack to tokenise pictures with, by id or hash
+    #[arg(long, value_name = "ID", help_heading = "Models")]
+    pack: Option<String>,
+
+    /// Report one JSON object
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    models: ModelArgs,
+    #[command(flatten)]
+    runtime: RuntimeArgs,
+}
+
+pub fn run(arguments: &Stats) -> Result<std::result::Result<(), Exit>> {
+    let shared = Shared::new(&arguments.models, &arguments.runtime, 1)?;
+    let mut engine = shared.engine();
+    let files = list(&arguments.files)?;
+    let mut failures = Vec::new();
+    let mut table = Table::default();
+    for path in &files {
+        let measured = if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tsr")) {
+            of_file(path, &engine)
+        } else {
+            of_picture(path, arguments, &shared, &mut engine)
+        };
+        match measured.map_err(|failure| failure.at(path.display())) {
+            Ok(row) => table.add(row)?,
+            Err(failure) => failures.push(failure),
+        }
+    }
+    if !table.is_empty() {
+        let summary = table.summary()?;
+        if arguments.json { print::json(&summary)? } else { print::text(&summary.page())? }
+    }
+    Ok(batch::conclude(files.len(), &failures))
+}
+
+/// The files themselves, and from folders the pictures and `.tsr` files.
+fn list(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for input in inputs {
+        if !input.is_dir() {
+            files.push(input.clone());
+            continue;
+        }
+        let takes: Vec<&str> = encode::PICTURES.iter().copied().chain(["tsr"]).collect();
+        files.extend(files::walk(input, &takes)?);
+    }
+    Ok(files)
+}
+
+/// Tokens of a `.tsr` file: its own choice, so there is nothing to search.
+fn of_file(path: &std::path::Path, engine: &Engine<'_>) -> Result<Row> {
+    let bytes = files::read(&Source::File(path.to_owned()), MAX_INPUT_BYTES)?;
+    let file = container::read(&bytes, &Limits::default()).map_err(|error| explain::foreign_or(&bytes, &error))?;
+    let pack = engine.pack_of(&file.header)?;
+    let grid = tokens(&file, &pack)?;
+    Ok(Row { prior: costs(&grid, &pack)?, searched: None, ..row(path, &grid)? })
+}
+
+fn of_picture(path: &std::path::Path, arguments: &Stats, shared: &Shared, engine: &mut Engine<'_>) -> Result<Row> {
+    let bytes = files::read(&Source::File(path.to_owned()), encode::MAX_INPUT_BYTES)?;
+    let picture = tessera_image::io::read(&bytes, &Default::default(), Metadata::Strip)
+        .map_err(|error| explain::unreadable_picture(&bytes, &error))?;
+    let pack = shared.pack_to_encode_with(arguments.pack.as_deref())?;
+    let rung = arguments.rung.unwrap_or(Rung { levels: 1, depth: pack.full_depth() });
+    let mut grid_at = |lambda: f32| -> Result<TokenGrid> {
+        let options = EncodeOptions {
+            target: Target::Rung { rung, lambda },
+            effort: arguments.effort,
+            ..EncodeOptions::default()
+        };
+        let encoded = engine.codec(&pack)?.encode(&picture, &options).map_err(|error| explain::image(&error))?;
+        let file = container::read(&encoded.bytes, &Limits::default()).map_err(|error| explain::core(&error))?;
+        tokens(&file, &pack)
+    };
+    let nearest = grid_at(0.0)?;
+    let searched = grid_at(arguments.lambda.unwrap_or(pack.default_lambda()))?;
+    Ok(Row {
+        prior: costs(&nearest, &pack)?,
+        searched: Some(costs(&searched, &pack)?),
+        ..row(path, &nearest)?
+    })
+}
+
+fn row(path: &std::path::Path, grid: &TokenGrid) -> Result<Row> {
+    let mut baselines = Baselines::default();
+    let mut tokens = Vec::new();
+    for (level, &depth) in grid.depths().iter().enumerate() {
+        baselines.add(&Baselines::of(grid.level(level), depth)?);
+        tokens.push((depth, grid.level(level).to_vec()));
+    }
+    Ok(Row { file: path.display().to_string(), tokens, baselines, ..Row::default() })
+}
+
+fn tokens(file: &container::File, pack: &PackHandle) -> Result<TokenGrid> {
+    let shape = grid_shape(&file.header, pack);
+    let depths = file.header.rung.depths(pack.full_depth());
+    file.bands()
+        .and_then(|coded| {
+            bands::decode_bands(&coded, shape, &depths, pack.prior(file.header.prior), &Limits::default(), 1)
+        })
+        .map_err(|error| explain::core(&error))
+}

@@ -1,0 +1,30 @@
+//! Reading an input whole, but never more than a bound.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+};
+
+use super::Source;
+use crate::failure::{Exit, Failure, Result};
+
+/// Reads at most `limit` bytes of a file or of standard input.
+///
+/// # Errors
+/// The file cannot be read, is a folder, or is longer than `limit`.
+pub fn read(source: &Source, limit: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    match source {
+        Source::Stdin => io::stdin().lock().take(limit + 1).read_to_end(&mut bytes),
+        Source::File(path) if path.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        Source::File(path) => File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes)),
+    }
+    .map_err(|error| match source {
+        Source::Stdin => Failure::new(Exit::Failed, format!("cannot read it ({error})"), "check what is piped in").at(source),
+        Source::File(path) => Failure::read(path, &error),
+    })?;
+    if bytes.len() as u64 > limit {
+        return Err(Failure::new(Exit::Input, format!("it is longer than {} MiB", limit >> 20), "check that it is the right file").at(source));
+    }
+    Ok(bytes)
+}

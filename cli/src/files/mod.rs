@@ -1,0 +1,9 @@
+//! Files in and out: which inputs become which outputs, bounded reading, writing that is whole or not at all.
+
+mod input;
+mod output;
+mod plan;
+
+pub use input::read;
+pub use output::{Output, remove_unfinished_on_interrupt};
+pub use plan::{Job, Plan, Rule, Sink, Source, plan};

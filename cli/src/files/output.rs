@@ -1,0 +1,98 @@
+//! Writing an output so that it appears whole or not at all: a temporary file in
+//! the target folder, synced and renamed. Temporary files are also removed when
+//! the program is interrupted.
+
+use std::{
+    fs,
+    io::{self, IsTerminal, Write},
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use super::Sink;
+use crate::failure::{Exit, Failure, Result};
+
+/// Temporary files that exist at the moment.
+static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Exit code of an interrupted run, as shells report it for SIGINT.
+const INTERRUPTED: i32 = 130;
+
+/// From here on Ctrl-C (and SIGTERM) removes unfinished output before it ends the program.
+pub fn remove_unfinished_on_interrupt() {
+    // Without a handler the only loss is a stray temporary file, so a failure to install it is no reason to stop.
+    let _ = ctrlc::set_handler(|| {
+        for path in UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            let _ = fs::remove_file(path);
+        }
+        std::process::exit(INTERRUPTED);
+    });
+}
+
+/// How outputs are written.
+#[derive(Clone, Copy, Debug)]
+pub struct Output {
+    /// Replace files that exist.
+    pub force: bool,
+}
+
+impl Output {
+    /// Fails early when [`Output::write`] would fail anyway, before any costly work.
+    pub fn check(&self, sink: &Sink) -> Result<()> {
+        match sink {
+            Sink::Stdout if io::stdout().is_terminal() => Err(Failure::usage(
+                "this would print binary data on your terminal",
+                "name a file with -o or redirect standard output",
+            )
+            .at(sink)),
+            Sink::File(path) if path.is_dir() => Err(Failure::new(Exit::Failed, "it is a folder, a file cannot take its name", "choose another name with -o").at(sink)),
+            Sink::File(path) if !self.force && path.symlink_metadata().is_ok() => Err(Failure::exists(path)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes `bytes`; creates the folders that mirror an input folder.
+    pub fn write(&self, sink: &Sink, bytes: &[u8]) -> Result<()> {
+        match sink {
+            Sink::Stdout => {
+                let mut stdout = io::stdout().lock();
+                stdout
+                    .write_all(bytes)
+                    .and_then(|()| stdout.flush())
+                    .map_err(|error| Failure::new(Exit::Failed, format!("cannot write to it ({error})"), "check what reads the pipe").at(sink))
+            }
+            Sink::File(path) => self.write_file(path, bytes).map_err(|error| Failure::write(path, &error)),
+            Sink::Mirrored(path) => {
+                if let Some(folder) = path.parent() {
+                    fs::create_dir_all(folder).map_err(|error| Failure::write(folder, &error))?;
+                }
+                self.write_file(path, bytes).map_err(|error| Failure::write(path, &error))
+            }
+        }
+    }
+
+    fn write_file(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".tessera-").suffix(".tmp");
+        #[cfg(unix)]
+        {
+            // The usual permissions of a new file (the umask applies), not the private ones of a temporary file.
+            use std::os::unix::fs::PermissionsExt;
+            builder.permissions(fs::Permissions::from_mode(0o666));
+        }
+        let mut temporary = {
+            let mut unfinished = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
+            let temporary = builder.tempfile_in(folder)?;
+            unfinished.push(temporary.path().to_owned());
+            temporary
+        };
+        let name = temporary.path().to_owned();
+        let written = temporary.write_all(bytes).and_then(|()| {
+            let persisted = if self.force { temporary.persist(path) } else { temporary.persist_noclobber(path) };
+            persisted.map(drop).map_err(|error| error.error)
+        });
+        UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).retain(|p| *p != name);
+        written
+    }
+}

@@ -1,0 +1,87 @@
+//! `make demo`: encodes and decodes the sample images at several rates with the `tessera` program that
+//! lies beside this one, and prints what came of it. Outputs stay in demo-out/.
+//!
+//!     cargo run --release -p tessera-tests --bin demo -- [BPP…]
+
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+};
+
+use serde_json::Value;
+use tessera_tests::{compare, samples};
+
+type Fallible<T> = Result<T, Box<dyn Error>>;
+
+const RATES: [&str; 3] = ["0.02", "0.05", "0.12"];
+
+fn main() -> ExitCode {
+    let mut rates: Vec<String> = std::env::args().skip(1).collect();
+    if rates.is_empty() {
+        rates = RATES.map(str::to_owned).to_vec();
+    }
+    match demo(&rates, Path::new("demo-out")) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("demo: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn demo(rates: &[String], out: &Path) -> Fallible<()> {
+    let tessera = std::env::current_exe()?.with_file_name(format!("tessera{}", std::env::consts::EXE_SUFFIX));
+    if !tessera.is_file() {
+        return Err(format!("{} is missing; build it with 'make build'", tessera.display()).into());
+    }
+    println!(
+        "{:<18} {:>7} {:>7} {:>7} {:>7} {:>9} {:>9}  output",
+        "file", "bytes", "bpp", "PSNR dB", "SSIM", "encode s", "decode s"
+    );
+    for rate in rates {
+        let folder = out.join(format!("{rate}bpp"));
+        let encoded = reports(Command::new(&tessera).args(["encode", "--json", "--force", "--bpp", rate, "-o"]).arg(&folder).arg(samples()))?;
+        let decoded = reports(Command::new(&tessera).args(["decode", "--json", "--force", "-o"]).arg(&folder).arg(&folder))?;
+        for (tsr, report) in &encoded {
+            row(report, decoded.get(tsr).ok_or("a file was not decoded")?)?;
+        }
+    }
+    println!("\nTimes are for a loaded model. Look at the pictures in {}/; 'tessera info FILE.tsr' shows what a file holds.", out.display());
+    Ok(())
+}
+
+/// Runs a command and reads its JSON lines, keyed by the path of the .tsr file.
+fn reports(command: &mut Command) -> Fallible<BTreeMap<PathBuf, Value>> {
+    let output = command.stderr(Stdio::inherit()).output()?;
+    if !output.status.success() {
+        return Err(format!("{command:?} failed").into());
+    }
+    let mut reports = BTreeMap::new();
+    for line in String::from_utf8(output.stdout)?.lines() {
+        let report: Value = serde_json::from_str(line)?;
+        let path = |key: &str| report[key].as_str().map(PathBuf::from).unwrap_or_default();
+        let tsr = [path("output"), path("input")].into_iter().find(|p| p.extension().is_some_and(|e| e == "tsr"));
+        reports.insert(tsr.ok_or("a report names no .tsr file")?, report);
+    }
+    Ok(reports)
+}
+
+fn row(encoded: &Value, decoded: &Value) -> Fallible<()> {
+    let text = |report: &Value, key: &str| report[key].as_str().unwrap_or_default().to_owned();
+    let number = |report: &Value, key: &str| report[key].as_f64().unwrap_or(f64::NAN);
+    let (source, result) = (text(encoded, "input"), text(decoded, "output"));
+    let (psnr, ssim) = compare(&image::open(&source)?, &image::open(&result)?)?;
+    // Real file bytes, not what a report says.
+    let bytes = fs::metadata(text(encoded, "output"))?.len();
+    let bpp = 8.0 * bytes as f64 / (number(encoded, "width") * number(encoded, "height"));
+    let name = Path::new(&source).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    println!(
+        "{name:<18} {bytes:>7} {bpp:>7.4} {psnr:>7.2} {ssim:>7.4} {:>9.3} {:>9.3}  {result}",
+        number(encoded, "seconds"),
+        number(decoded, "seconds"),
+    );
+    Ok(())
+}
