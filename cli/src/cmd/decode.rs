@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Instant};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use tessera_core::Limits;
-use tessera_image::{DecodeOptions, Format};
+use tessera_image::{DecodeOptions, Format, io::WriteOptions};
 
 use crate::{
     args::{ModelArgs, OutputArgs, RuntimeArgs, WorkerArgs},
@@ -76,6 +76,8 @@ struct Report {
     width: u32,
     height: u32,
     bytes: u64,
+    /// With --salvage: what of the file was lost.
+    losses: Vec<String>,
     /// Decoding alone: the model is loaded, the picture not yet written.
     seconds: f64,
 }
@@ -110,11 +112,12 @@ fn decode(engine: &mut Engine<'_>, job: &Job, options: &DecodeOptions, format: P
     let pack = engine.pack_of(&header)?;
     let codec = engine.codec(&pack)?;
     let start = Instant::now();
-    let picture = codec.decode(&bytes, options).map_err(|error| explain::image(&error))?;
+    let decoded = codec.decode(&bytes, options).map_err(|error| explain::image(&error))?;
     let seconds = start.elapsed().as_secs_f64();
-    let written = tessera_image::io::write(&picture, format.into()).map_err(|error| explain::image(&error))?;
+    let written = tessera_image::io::write(&decoded.picture, format.into(), &WriteOptions::default()).map_err(|error| explain::image(&error))?;
+    drop(decoded.picture);
     output.write(&job.sink, &written)?;
-    Ok(Report { input: job.source.to_string(), output: job.sink.to_string(), width, height, bytes: written.len() as u64, seconds })
+    Ok(Report { input: job.source.to_string(), output: job.sink.to_string(), width, height, bytes: written.len() as u64, losses: decoded.losses, seconds })
 }
 
 impl Decode {

@@ -21,7 +21,7 @@ use crate::{
 pub const PICTURES: &[&str] = &["png", "jpg", "jpeg", "webp", "tif", "tiff", "bmp", "gif"];
 
 /// Longest input file that is read.
-const MAX_INPUT_BYTES: u64 = 1 << 31;
+pub const MAX_INPUT_BYTES: u64 = 1 << 31;
 
 /// Encode pictures to .tsr files
 ///
@@ -60,9 +60,9 @@ pub struct Encode {
     #[arg(long, value_name = "LxD", value_parser = parse_rung, help_heading = "Target (one of)")]
     rung: Option<Rung>,
 
-    /// With --rung: squared latent error that one bit is worth (0: nearest tokens)
-    #[arg(long, value_name = "LAMBDA", default_value_t = 0.0, requires = "rung", value_parser = parse_lambda)]
-    lambda: f32,
+    /// With --rung: squared latent error that one bit is worth (0: nearest tokens); the pack's own value if absent
+    #[arg(long, value_name = "LAMBDA", requires = "rung", value_parser = parse_lambda)]
+    lambda: Option<f32>,
 
     /// How hard to search for cheaper tokens, 0 (fastest) to 9 (smallest)
     #[arg(long, value_name = "0-9", default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=9))]
@@ -132,7 +132,8 @@ pub fn run(arguments: &Encode) -> Result<std::result::Result<(), Exit>> {
 fn encode(engine: &mut Engine<'_>, pack: &crate::engine::PackHandle, job: &Job, options: &EncodeOptions, metadata: Metadata, output: Output) -> Result<Report> {
     output.check(&job.sink)?;
     let bytes = files::read(&job.source, MAX_INPUT_BYTES)?;
-    let _held = engine.hold(explain::claimed_pixels(&bytes));
+    let (width, height) = tessera_image::io::dimensions(&bytes).map_err(|error| explain::unreadable_picture(&bytes, &error))?;
+    let _held = engine.hold(u64::from(width) * u64::from(height));
     let picture = tessera_image::io::read(&bytes, &Default::default(), metadata).map_err(|error| explain::unreadable_picture(&bytes, &error))?;
     drop(bytes);
     let codec = engine.codec(pack)?;
@@ -198,7 +199,7 @@ fn parse_bpp(text: &str) -> std::result::Result<f64, String> {
     text.parse().ok().filter(|bpp| *bpp > 0.0 && *bpp <= 24.0).ok_or_else(|| "bits per pixel are a number above 0, such as 0.05".to_owned())
 }
 
-fn parse_lambda(text: &str) -> std::result::Result<f32, String> {
+pub fn parse_lambda(text: &str) -> std::result::Result<f32, String> {
     text.parse().ok().filter(|l: &f32| *l >= 0.0 && l.is_finite()).ok_or_else(|| "lambda is a number from 0 up".to_owned())
 }
 

@@ -6,4 +6,4 @@ mod plan;
 
 pub use input::read;
 pub use output::{Output, remove_unfinished_on_interrupt};
-pub use plan::{Job, Plan, Rule, Sink, Source, plan};
+pub use plan::{Job, Rule, Sink, Source, plan, walk};

@@ -72,11 +72,10 @@ pub struct Rule<'a> {
     pub gives: &'a str,
 }
 
-/// The jobs, in a fixed order, and how many files of folders were of another kind.
+/// The jobs, in a fixed order.
 #[derive(Debug)]
 pub struct Plan {
     pub jobs: Vec<Job>,
-    pub passed_over: usize,
 }
 
 /// Turns inputs and `-o` into jobs.
@@ -95,12 +94,12 @@ pub fn plan(inputs: &[PathBuf], out: Option<&Path>, rule: &Rule<'_>) -> Result<P
     if many && let Some(out) = out.filter(|out| out.is_file()) {
         return Err(Failure::usage("it is a file, but several inputs need a folder", "name a folder with -o").at(out.display()));
     }
-    let mut plan = Plan { jobs: Vec::new(), passed_over: 0 };
+    let mut plan = Plan { jobs: Vec::new() };
     for input in inputs {
         if is_dash(input) {
             plan.jobs.push(Job { source: Source::Stdin, sink: sink_of_stdin(out) });
         } else if input.is_dir() {
-            walk(input, out, rule, &mut plan)?;
+            mirror(input, out, rule, &mut plan)?;
         } else {
             // A missing file is that file's own failure, reported when its turn comes; the others still run.
             let sink = sink_of_file(input, out, many, rule)?;
@@ -136,35 +135,42 @@ fn renamed(path: &Path, rule: &Rule<'_>) -> PathBuf {
     path.with_extension(rule.gives)
 }
 
-fn walk(folder: &Path, out: Option<&Path>, rule: &Rule<'_>, plan: &mut Plan) -> Result<()> {
+fn mirror(folder: &Path, out: Option<&Path>, rule: &Rule<'_>, plan: &mut Plan) -> Result<()> {
     let Some(out) = out else {
         return Err(Failure::usage("it is a folder", "say with -o OUT_FOLDER where the mirrored outputs go, or name its files").at(folder.display()));
     };
-    let inner = out.canonicalize().ok();
-    let before = plan.jobs.len();
+    for path in walk(folder, rule.takes, Some(out))? {
+        let relative = path.strip_prefix(folder).unwrap_or(&path);
+        let sink = Sink::Mirrored(out.join(renamed(relative, rule)));
+        plan.jobs.push(Job { source: Source::File(path), sink });
+    }
+    Ok(())
+}
+
+/// The files below a folder that have one of the endings (lower case), by name. An output folder `out` inside it is left
+/// out, so that a run does not feed on itself.
+///
+/// # Errors
+/// The folder cannot be walked, or holds no such file.
+pub fn walk(folder: &Path, takes: &[&str], out: Option<&Path>) -> Result<Vec<PathBuf>> {
+    let out = out.and_then(|out| out.canonicalize().ok());
     let entries = WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter();
-    // An output folder inside the input folder must not feed on itself.
-    let entries = entries.filter_entry(|entry| entry.depth() == 0 || inner.is_none() || entry.path().canonicalize().ok() != inner);
+    let entries = entries.filter_entry(|entry| entry.depth() == 0 || out.is_none() || entry.path().canonicalize().ok() != out);
+    let mut files = Vec::new();
     for entry in entries {
         let entry = entry.map_err(|error| {
             Failure::new(Exit::Failed, format!("cannot walk it ({error})"), "check its permissions and links").at(folder.display())
         })?;
-        if !entry.file_type().is_file() {
-            continue;
+        let ending = entry.path().extension().map(|e| e.to_string_lossy().to_lowercase());
+        if entry.file_type().is_file() && ending.is_some_and(|e| takes.contains(&e.as_str())) {
+            files.push(entry.into_path());
         }
-        let extension = entry.path().extension().map(|e| e.to_string_lossy().to_lowercase());
-        if !extension.is_some_and(|e| rule.takes.contains(&e.as_str())) {
-            plan.passed_over += 1;
-            continue;
-        }
-        let relative = entry.path().strip_prefix(folder).unwrap_or(entry.path());
-        plan.jobs.push(Job { source: Source::File(entry.path().to_owned()), sink: Sink::Mirrored(out.join(renamed(relative, rule))) });
     }
-    if plan.jobs.len() == before {
-        let kinds = rule.takes.join(", ");
+    if files.is_empty() {
+        let kinds = takes.join(", ");
         return Err(Failure::new(Exit::Failed, format!("the folder holds no file with one of these endings: {kinds}"), "check the path").at(folder.display()));
     }
-    Ok(())
+    Ok(files)
 }
 
 fn refuse_clashes(jobs: &[Job]) -> Result<()> {

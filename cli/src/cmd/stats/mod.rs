@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use tessera_core::{
-    Limits, Rung, TokenGrid,
-    container::{self, Header},
+    GridShape, LatentShape, Limits, Rung, TokenGrid,
+    container::{self, Header, PriorKind},
     entropy::{bands, encode_tokens, ideal_bits},
 };
 use tessera_image::{EncodeOptions, Metadata, Target};
@@ -85,7 +85,7 @@ pub fn run(arguments: &Stats) -> Result<std::result::Result<(), Exit>> {
             of_picture(path, arguments, &shared, &mut engine)
         };
         match measured.map_err(|failure| failure.at(path.display())) {
-            Ok(row) => table.add(row)?,
+            Ok(row) => table.add(row),
             Err(failure) => failures.push(failure),
         }
     }
@@ -105,7 +105,7 @@ fn list(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
             continue;
         }
         let takes: Vec<&str> = encode::PICTURES.iter().copied().chain(["tsr"]).collect();
-        files.extend(files::walk(input, &takes)?);
+        files.extend(files::walk(input, &takes, None)?);
     }
     Ok(files)
 }
@@ -127,7 +127,7 @@ fn of_picture(path: &std::path::Path, arguments: &Stats, shared: &Shared, engine
     let rung = arguments.rung.unwrap_or(Rung { levels: 1, depth: pack.full_depth() });
     let mut grid_at = |lambda: f32| -> Result<TokenGrid> {
         let options = EncodeOptions {
-            target: Target::Rung { rung, lambda },
+            target: Target::Rung { rung, lambda: Some(lambda) },
             effort: arguments.effort,
             ..EncodeOptions::default()
         };
@@ -136,7 +136,7 @@ fn of_picture(path: &std::path::Path, arguments: &Stats, shared: &Shared, engine
         tokens(&file, &pack)
     };
     let nearest = grid_at(0.0)?;
-    let searched = grid_at(arguments.lambda.unwrap_or(pack.default_lambda()))?;
+    let searched = grid_at(arguments.lambda.unwrap_or(pack.search_lambda()))?;
     Ok(Row {
         prior: costs(&nearest, &pack)?,
         searched: Some(costs(&searched, &pack)?),
@@ -157,9 +157,31 @@ fn row(path: &std::path::Path, grid: &TokenGrid) -> Result<Row> {
 fn tokens(file: &container::File, pack: &PackHandle) -> Result<TokenGrid> {
     let shape = grid_shape(&file.header, pack);
     let depths = file.header.rung.depths(pack.full_depth());
+    let prior = pack.prior(file.header.prior)?;
     file.bands()
         .and_then(|coded| {
-            bands::decode_bands(&coded, shape, &depths, pack.prior(file.header.prior), &Limits::default(), 1)
+            bands::decode_bands(&coded, shape, &depths, prior, &Limits::default(), 1)
         })
         .map_err(|error| explain::core(&error))
+}
+
+/// The token grid of a picture: one position per stride, rows before columns.
+fn grid_shape(header: &Header, pack: &PackHandle) -> GridShape {
+    let (width, height) = explain::size(header);
+    LatentShape { t: 1, y: height.div_ceil(pack.stride()), x: width.div_ceil(pack.stride()) }.grid(header.rung.levels)
+}
+
+/// What the trained prior needs, band by band as the codec writes them.
+fn costs(grid: &TokenGrid, pack: &PackHandle) -> Result<Costs> {
+    let prior = pack.prior(PriorKind::Trained)?;
+    let work = || -> tessera_core::Result<Costs> {
+        let mut costs = Costs::default();
+        for band in bands::split(grid.shape(), &Limits::default())? {
+            let band = bands::extract(grid, &band)?;
+            costs.ideal += ideal_bits(&band, prior)?;
+            costs.written += 8.0 * encode_tokens(&band, prior)?.len() as f64;
+        }
+        Ok(costs)
+    };
+    work().map_err(|error| explain::core(&error))
 }

@@ -1,0 +1,142 @@
+//! What the commands of one run share: the packs at hand, the runtime, and the codecs that a worker keeps between files.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    thread,
+};
+
+use tessera_core::{
+    container::{Header, Modality, PriorKind},
+    entropy::{TokenPrior, UniformPrior},
+};
+use tessera_image::{CodecOptions, ImageCodec};
+use tessera_models::{ImagePack, ImageSection, Pack, Store, runtime};
+
+use crate::{
+    args::{ModelArgs, RuntimeArgs},
+    batch::{Allowance, Taken},
+    explain,
+    failure::{Exit, Failure, Result},
+};
+
+/// Pixels that all workers together may hold: about 1 GB with what a codec needs per pixel.
+const PIXELS_IN_FLIGHT: u64 = 120_000_000;
+
+/// Packs, runtime and memory that all workers share.
+pub struct Shared {
+    store: Store,
+    ort_lib: Option<PathBuf>,
+    threads: usize,
+    pixels: Allowance,
+}
+
+impl Shared {
+    /// For a run of `workers` workers; the processor's threads are divided among them.
+    pub fn new(models: &ModelArgs, runtime: &RuntimeArgs, workers: usize) -> Result<Self> {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        Ok(Self { ort_lib: runtime.ort_lib.clone(), threads: (cores / workers.max(1)).max(1), ..Self::for_packs(models)? })
+    }
+
+    /// For commands that look at packs and run no graph.
+    pub fn for_packs(models: &ModelArgs) -> Result<Self> {
+        if let Some(folder) = models.models.as_deref().filter(|path| !path.exists()) {
+            return Err(Failure::new(Exit::Pack, "there is no such folder", "name a folder with model packs").at(folder.display()));
+        }
+        let store = Store::standard(models.models.as_deref());
+        Ok(Self { store, ort_lib: None, threads: 1, pixels: Allowance::new(PIXELS_IN_FLIGHT) })
+    }
+
+    /// The pack that was named, or the default one.
+    pub fn pack_to_encode_with(&self, name: Option<&str>) -> Result<PackHandle> {
+        let pack = name.map_or_else(|| self.store.default_for(Modality::Image), |name| self.store.find(name));
+        pack.map_err(|error| explain::models(&error)).and_then(PackHandle::new)
+    }
+
+    /// The pack that a file was made with.
+    pub fn find(&self, header: &Header) -> Result<PackHandle> {
+        let pack = self.store.find_hash(header.pack.hash, header.pack.id.as_deref());
+        pack.map_err(|error| explain::models(&error)).and_then(PackHandle::new)
+    }
+
+    /// What one worker keeps.
+    pub fn engine(&self) -> Engine<'_> {
+        Engine { shared: self, loaded: None }
+    }
+}
+
+/// A pack, its tables read when they are first needed.
+#[derive(Clone)]
+pub struct PackHandle {
+    pack: Arc<Pack>,
+    section: ImageSection,
+    image: Arc<OnceLock<ImagePack>>,
+}
+
+impl PackHandle {
+    fn new(pack: Arc<Pack>) -> Result<Self> {
+        let section = pack.manifest().image.clone();
+        let section = section.ok_or_else(|| Failure::new(Exit::Pack, format!("model pack {} does not code images", pack.id()), "choose another with --pack"))?;
+        Ok(Self { pack, section, image: Arc::default() })
+    }
+
+    pub fn id(&self) -> &str {
+        self.pack.id()
+    }
+
+    pub fn stride(&self) -> u32 {
+        self.section.stride
+    }
+
+    pub fn full_depth(&self) -> u8 {
+        self.section.depth
+    }
+
+    pub fn search_lambda(&self) -> f32 {
+        self.section.search_lambda
+    }
+
+    /// The prior that a file's tokens are coded with.
+    pub fn prior(&self, kind: PriorKind) -> Result<&dyn TokenPrior> {
+        if kind == PriorKind::Uniform {
+            return Ok(&UniformPrior);
+        }
+        if self.image.get().is_none() {
+            let image = self.pack.image().map_err(|error| explain::models(&error))?;
+            let _ = self.image.set(image); // another thread may have been first; its tables are the same
+        }
+        self.image.get().map(|image| &image.prior as &dyn TokenPrior).ok_or_else(|| Failure::new(Exit::Pack, "the prior is not loaded", ""))
+    }
+}
+
+/// One worker's codec, kept while the files ask for the same pack.
+pub struct Engine<'a> {
+    shared: &'a Shared,
+    loaded: Option<([u8; 8], ImageCodec)>,
+}
+
+impl<'a> Engine<'a> {
+    /// Waits until the workers' pixels leave room for `pixels` more.
+    pub fn hold(&self, pixels: u64) -> Taken<'a> {
+        self.shared.pixels.take(pixels)
+    }
+
+    /// The pack that a file was made with.
+    pub fn pack_of(&self, header: &Header) -> Result<PackHandle> {
+        self.shared.find(header)
+    }
+
+    /// The codec of a pack. The first call loads the runtime and the networks.
+    pub fn codec(&mut self, pack: &PackHandle) -> Result<&mut ImageCodec> {
+        let hash = pack.pack.hash8();
+        let codec = match self.loaded.take().filter(|(loaded, _)| *loaded == hash) {
+            Some((_, codec)) => codec,
+            None => {
+                runtime::load(self.shared.ort_lib.as_deref()).map_err(|error| explain::models(&error))?;
+                let options = CodecOptions { threads: self.shared.threads };
+                ImageCodec::new(Arc::clone(&pack.pack), options).map_err(|error| explain::image(&error))?
+            }
+        };
+        Ok(&mut self.loaded.insert((hash, codec)).1)
+    }
+}

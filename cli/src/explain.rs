@@ -1,0 +1,95 @@
+//! Errors of the libraries as a user should read them: what happened, what to do, and the exit code.
+
+use tessera_core::{
+    Limits,
+    container::{self, Header, MediaShape},
+};
+
+use crate::failure::{Exit, Failure, Result};
+
+/// A damaged, foreign or too large `.tsr` file.
+pub fn core(error: &tessera_core::Error) -> Failure {
+    use tessera_core::Error as E;
+    let (exit, fix) = match error {
+        E::Truncated { .. } => (Exit::Input, "get the whole file again, or see what survives with 'tessera decode --salvage'"),
+        E::Corrupt { .. } => (Exit::Input, "get the file again, or see what survives with 'tessera decode --salvage'"),
+        E::Unsupported { .. } => (Exit::Input, "use a newer tessera"),
+        E::Limit { .. } => (Exit::Input, "if you trust the file, raise the limit with --max-megapixels"),
+        E::Mismatch { .. } => (Exit::Pack, "decode it with the model pack it was made with; 'tessera info' names it"),
+        E::Parameter { .. } => (Exit::Usage, "see 'tessera --help'"),
+        _ => (Exit::Failed, "see 'tessera --help'"),
+    };
+    Failure::new(exit, error.to_string(), fix)
+}
+
+/// A missing or damaged pack, a missing or unusable runtime.
+pub fn models(error: &tessera_models::Error) -> Failure {
+    use tessera_models::Error as E;
+    let exit = match error {
+        E::RuntimeMissing { .. } | E::RuntimeBroken { .. } | E::Graph { .. } => Exit::Runtime,
+        E::PackMissing { .. } | E::PackDamaged { .. } => Exit::Pack,
+        _ => Exit::Failed,
+    };
+    // These messages end with what to do.
+    Failure::new(exit, error.to_string(), "")
+}
+
+/// Anything that the image codec refuses.
+pub fn image(error: &tessera_image::Error) -> Failure {
+    use tessera_image::Error as E;
+    match error {
+        E::Core(error) => core(error),
+        E::Models(error) => models(error),
+        E::PackMismatch { .. } | E::Pack { .. } => Failure::new(Exit::Pack, error.to_string(), ""),
+        E::TooSmall { .. } => Failure::new(Exit::Failed, error.to_string(), ""),
+        E::Parameter { .. } => Failure::new(Exit::Usage, error.to_string(), "see 'tessera --help'"),
+        _ => Failure::new(Exit::Input, error.to_string(), ""),
+    }
+}
+
+/// Bytes that are no picture, with a better word for files that are known to be something else.
+pub fn unreadable_picture(bytes: &[u8], error: &tessera_image::Error) -> Failure {
+    if bytes.is_empty() {
+        return Failure::new(Exit::Input, "it is empty", "check where it came from");
+    }
+    if container::read(bytes, &Limits::default()).is_ok() {
+        return Failure::new(Exit::Input, "it is a .tsr file already", "use 'tessera decode' to turn it into a picture");
+    }
+    image(error)
+}
+
+/// Bytes that are no `.tsr` file, with a better word for pictures.
+pub fn foreign_or(bytes: &[u8], error: &tessera_core::Error) -> Failure {
+    if bytes.is_empty() {
+        return Failure::new(Exit::Input, "it is empty", "check where it came from");
+    }
+    let pictures: [(&[u8], &str); 6] =
+        [(b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"RIFF", "WebP"), (b"GIF8", "GIF"), (b"II*\0", "TIFF"), (b"BM", "BMP")];
+    match pictures.iter().find(|(magic, _)| bytes.starts_with(magic)) {
+        Some((_, name)) => Failure::new(Exit::Input, format!("it is a {name} file, not a .tsr file"), "use 'tessera encode' to make one"),
+        None => core(error),
+    }
+}
+
+/// The header of a `.tsr` file; with `salvage`, of a damaged one too.
+pub fn header(bytes: &[u8], limits: &Limits, salvage: bool) -> Result<Header> {
+    let header = if salvage {
+        container::salvage(bytes, limits).map(|salvaged| salvaged.header)
+    } else {
+        container::read(bytes, limits).map(|file| file.header)
+    };
+    header.map_err(|error| foreign_or(bytes, &error))
+}
+
+/// Width and height of the picture in a file, pixels.
+pub fn size(header: &Header) -> (u32, u32) {
+    match header.media {
+        MediaShape::Image { width, height, .. } => (width, height),
+        _ => (0, 0),
+    }
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
