@@ -1,1 +1,7 @@
+//! The shipped program on real files: every test runs the binary as a user would.
 
+mod bad_input;
+mod commands;
+mod options;
+mod round_trip;
+mod run;
