@@ -1,1 +1,33 @@
 //! Model packs and ONNX Runtime sessions.
+//!
+//! A *pack* is everything that one codec needs to know: ONNX graphs, codebook, trained prior, licence and model card, held
+//! together by a manifest (`pack.toml`) that carries the SHA-256 of every part. The first eight bytes of the manifest's own
+//! SHA-256 name the pack inside coded files, so a file can say exactly which weights it needs.
+//!
+//! [`Store`] finds packs (a folder, the user's packs, those built into the program), [`Pack`] verifies and reads one,
+//! [`runtime`] finds and loads the ONNX Runtime library, [`Session`] runs a graph.
+//!
+//! ```no_run
+//! use tessera_core::container::Modality;
+//! use tessera_models::{Session, Store};
+//!
+//! let pack = Store::standard(None).default_for(Modality::Image)?;
+//! let image = pack.image()?;
+//! let mut decoder = Session::load(&image.decoder, 2)?;
+//! let latent = ndarray::Array4::<f32>::zeros((1, image.codebook.dim(), 4, 6));
+//! let picture = decoder.run(latent.view())?;
+//! assert_eq!(picture.shape(), [1, 3, 64, 96]);
+//! # Ok::<(), tessera_models::Error>(())
+//! ```
+
+mod embedded;
+mod error;
+mod pack;
+pub mod runtime;
+mod session;
+mod store;
+
+pub use error::{Error, Result};
+pub use pack::{Graph, ImagePack, ImageSection, Manifest, Pack, Part};
+pub use session::Session;
+pub use store::{Found, Origin, Store};

@@ -118,7 +118,7 @@ def video_frames(folder: Path, every: int = 48) -> list[tuple[str, bytes]]:
 
 
 def prepare(data: bytes, shrink: float, long_side: int, seed: int) -> Image.Image | None:
-    """An upright RGB photo of useful size, or None when it is too small or too flat to teach anything."""
+    """An upright RGB photo, shrunk as told; None when the file is broken."""
     try:
         image = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
         image.load()
@@ -133,12 +133,17 @@ def prepare(data: bytes, shrink: float, long_side: int, seed: int) -> Image.Imag
     scale = min(shrink, long_side / max(image.size))
     if scale < 1:
         image = image.resize((round(image.width * scale), round(image.height * scale)), Image.LANCZOS)
+    return image
+
+
+def teaches(image: Image.Image) -> bool:
+    """Whether a photo is large and varied enough to learn from."""
     if min(image.size) < SHORT_SIDE:
-        return None
+        return False
     small = np.asarray(image.convert("L").resize((256, 256), Image.BOX), np.float32)
     detail = np.abs(np.diff(small, axis=0)).mean() + np.abs(np.diff(small, axis=1)).mean()
     colours = len(np.unique(small.round()))
-    return image if detail > 1.0 and colours > 48 else None
+    return detail > 1.0 and colours > 48
 
 
 def difference_hash(image: Image.Image) -> np.ndarray:
@@ -168,7 +173,7 @@ def members(source: Source, cache: Path) -> list[tuple[str, bytes]]:
 def job(task):
     inside, data, shrink, long_side, seed = task
     image = prepare(data, shrink, long_side, seed)
-    if image is None:
+    if image is None or not teaches(image):
         return inside, None, None
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=90, method=4)

@@ -1,0 +1,128 @@
+//! `pack.toml`.
+
+use serde::Deserialize;
+use tessera_core::container::Modality;
+
+/// Version of the manifest that this crate reads.
+const FORMAT: u32 = 1;
+/// Longest part that a manifest may list, bytes.
+const MAX_PART: u64 = 1 << 31;
+
+/// The manifest of a pack.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Manifest {
+    /// Version of the manifest's own form: 1.
+    pub format: u32,
+    /// Lower-case letters, digits, `.` and `-`.
+    pub id: String,
+    /// Version of the pack.
+    pub version: String,
+    modality: String,
+    /// SPDX expression of the weights' licence.
+    pub licence: String,
+    /// One sentence about the pack.
+    pub summary: String,
+    /// File name of the model card.
+    pub card: String,
+    /// What an image pack adds.
+    pub image: Option<ImageSection>,
+    /// Every other file of the pack.
+    #[serde(rename = "part", default)]
+    pub parts: Vec<Part>,
+}
+
+/// One file of a pack.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Part {
+    /// Plain file name.
+    pub file: String,
+    /// Length.
+    pub bytes: u64,
+    /// SHA-256, lower-case hexadecimal.
+    pub sha256: String,
+}
+
+/// Shape and files of an image pack.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ImageSection {
+    /// Pixels per token along each side.
+    pub stride: u32,
+    /// Components of a latent vector.
+    pub dim: usize,
+    /// Residual levels of the codebook.
+    pub levels: u8,
+    /// Bits of a token at full depth.
+    pub depth: u8,
+    /// Least depth that the decoder was trained for.
+    pub min_depth: u8,
+    /// Squared latent error that one bit is worth in the entropy-constrained search, by default.
+    pub search_lambda: f32,
+    /// Graph: image f32 [1,3,H,W] in [-1,1], sides multiples of `stride`, → latent f32 [1,dim,H/stride,W/stride].
+    pub encoder: String,
+    /// Graph: latent → image.
+    pub decoder: String,
+    /// Tensors `level{l}` [2^(depth+1), dim] f16 or f32 in heap order.
+    pub codebook: String,
+    /// Integer tensors of the trained prior (FORMAT.md).
+    pub prior: String,
+}
+
+impl Manifest {
+    /// Reads and checks a manifest; the error says what is wrong with it.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let manifest: Self = toml::from_str(text).map_err(|error| format!("pack.toml: {}", error.message()))?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    /// What the pack's codec codes.
+    pub fn modality(&self) -> Modality {
+        modality(&self.modality).unwrap_or(Modality::Image) // checked when parsed
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.format != FORMAT {
+            return Err(format!("pack.toml has format {}, this program reads {FORMAT}", self.format));
+        }
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+        if self.id.is_empty() || self.id.len() > 64 || !self.id.chars().all(plain) {
+            return Err("the id must be 1 to 64 lower-case letters, digits, '.' and '-'".to_owned());
+        }
+        let modality = modality(&self.modality).ok_or_else(|| format!("unknown modality {:?}", self.modality))?;
+        if (modality == Modality::Image) != self.image.is_some() {
+            return Err("an image pack, and no other, has a table [image]".to_owned());
+        }
+        for part in &self.parts {
+            if !is_plain_name(&part.file) {
+                return Err(format!("{:?} is not a plain file name", part.file));
+            }
+            if part.bytes > MAX_PART {
+                return Err(format!("{} claims {} bytes, more than {MAX_PART}", part.file, part.bytes));
+            }
+        }
+        if let Some(image) = &self.image {
+            let fits = image.stride == 16 && (1..=256).contains(&image.dim) && (1..=16).contains(&image.levels);
+            let depths = image.min_depth >= 1 && image.min_depth <= image.depth && image.depth <= tessera_core::MAX_DEPTH;
+            if !fits || !depths || !image.search_lambda.is_finite() || image.search_lambda < 0.0 {
+                return Err("a number in [image] is out of range".to_owned());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn modality(name: &str) -> Option<Modality> {
+    Some(match name {
+        "image" => Modality::Image,
+        "audio" => Modality::Audio,
+        "video" => Modality::Video,
+        "geometry" => Modality::Geometry,
+        _ => return None,
+    })
+}
+
+/// Whether a name stays inside the pack: letters, digits, `.`, `-`, `_`, and not starting with a dot.
+pub(crate) fn is_plain_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    !name.is_empty() && name.len() <= 128 && !name.starts_with('.') && name.chars().all(plain)
+}

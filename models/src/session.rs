@@ -1,0 +1,59 @@
+//! One graph, ready to run.
+
+use ndarray::{Array4, ArrayView4, Ix4};
+use ort::{
+    session::{Session as OrtSession, builder::GraphOptimizationLevel},
+    value::TensorRef,
+};
+
+use crate::{Error, Graph, Result, runtime};
+
+/// A graph with one f32 NCHW input and one f32 NCHW output.
+///
+/// The options are fixed so that the same library gives the same numbers on every run: sequential execution, deterministic
+/// kernels, a given number of threads, no telemetry. Weights that the pack stores as 8-bit integers are widened once, when the
+/// session is made.
+#[derive(Debug)]
+pub struct Session {
+    name: String,
+    session: OrtSession,
+}
+
+impl Session {
+    /// Prepares a graph to run on `threads` threads. Loads the runtime if it is not loaded yet.
+    ///
+    /// # Errors
+    /// [`Error::RuntimeMissing`], [`Error::RuntimeBroken`]; [`Error::Graph`] where the graph is not valid.
+    pub fn load(graph: &Graph, threads: usize) -> Result<Self> {
+        let runtime = runtime::load(None)?;
+        let cannot = |error: &dyn std::fmt::Display| Error::Graph { graph: graph.name.clone(), what: format!("it does not load ({error})") };
+        let build = || -> ort::Result<OrtSession> {
+            OrtSession::builder(runtime.environment())?
+                .with_optimization_level(GraphOptimizationLevel::Level3)?
+                .with_intra_threads(threads.max(1))?
+                .with_deterministic_compute(true)?
+                .with_quant_qdq(false)?
+                .commit_from_memory(&graph.bytes)
+        };
+        let session = build().map_err(|error| cannot(&error))?;
+        let ports = (session.inputs().len(), session.outputs().len());
+        if ports != (1, 1) {
+            return Err(cannot(&format!("{} inputs and {} outputs where one of each belongs", ports.0, ports.1)));
+        }
+        Ok(Self { name: graph.name.clone(), session })
+    }
+
+    /// Runs the graph: f32 [N,C,H,W] in, f32 [N,C',H',W'] out.
+    ///
+    /// # Errors
+    /// [`Error::Graph`] where the runtime refuses the input or the output is not f32 NCHW.
+    pub fn run(&mut self, input: ArrayView4<'_, f32>) -> Result<Array4<f32>> {
+        let failed = |what: String| Error::Graph { graph: self.name.clone(), what };
+        let input = input.as_standard_layout();
+        let tensor = TensorRef::from_array_view(&input).map_err(|error| failed(error.to_string()))?;
+        let outputs = self.session.run(ort::inputs![tensor]).map_err(|error| failed(error.to_string()))?;
+        let output = outputs[0].try_extract_array::<f32>().map_err(|error| failed(error.to_string()))?;
+        let output = output.into_dimensionality::<Ix4>().map_err(|_| failed("its output is not NCHW".to_owned()))?;
+        Ok(output.to_owned())
+    }
+}
