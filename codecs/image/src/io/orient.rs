@@ -39,7 +39,9 @@ pub(super) fn apply<const N: usize>(
         }
         Orientation::Rotate270FlipH => {
             return (
-                transpose(pixels, width, height, |x, y| (width - 1 - y, height - 1 - x)),
+                transpose(pixels, width, height, |x, y| {
+                    (width - 1 - y, height - 1 - x)
+                }),
                 turned,
             );
         }
@@ -98,7 +100,11 @@ mod tests {
         for (code, upright, size) in expected {
             let orientation = Orientation::from_exif(code).unwrap();
             let (plane, turned) = apply::<1>(orientation, b"abcdef".to_vec(), (3, 2));
-            assert_eq!((plane.as_slice(), turned), (upright.as_bytes(), size), "{code}");
+            assert_eq!(
+                (plane.as_slice(), turned),
+                (upright.as_bytes(), size),
+                "{code}"
+            );
         }
     }
 

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use moxcms::{
-    ColorProfile, DataColorSpace, Layout, Transform8BitExecutor, TransformOptions,
-};
+use moxcms::{ColorProfile, DataColorSpace, Layout, Transform8BitExecutor, TransformOptions};
 
 use crate::picture::Picture;
 
@@ -90,7 +88,11 @@ mod tests {
         to_srgb(&mut wide);
         assert_eq!(wide.icc, None);
         assert!(wide.rgb[0] > 205 && wide.rgb[1] < 45, "{:?}", wide.rgb);
-        assert!(wide.rgb[3..].iter().all(|v| v.abs_diff(128) <= 1), "{:?}", wide.rgb);
+        assert!(
+            wide.rgb[3..].iter().all(|v| v.abs_diff(128) <= 1),
+            "{:?}",
+            wide.rgb
+        );
     }
 
     #[test]

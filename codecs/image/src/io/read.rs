@@ -127,7 +127,9 @@ fn unreadable(format: ImageFormat, error: &image::ImageError) -> Error {
         image::ImageError::Limits(_) => "raise the limits if you trust the file",
         _ => "fetch a good copy of the file",
     };
-    Error::image(format!("the {name} picture is not readable ({reason}); {advice}"))
+    Error::image(format!(
+        "the {name} picture is not readable ({reason}); {advice}"
+    ))
 }
 
 fn name(format: ImageFormat) -> &'static str {

@@ -37,8 +37,12 @@ pub(super) fn to_planes(buffer: Vec<u8>, color: ColorType) -> Result<Planes> {
     let (rgb, alpha) = match color.channel_count() {
         1 => (expand(&samples), None),
         2 => {
-            let (gray, alpha): (Vec<u8>, Vec<u8>) =
-                samples.as_chunks::<2>().0.iter().map(|&[g, a]| (g, a)).unzip();
+            let (gray, alpha): (Vec<u8>, Vec<u8>) = samples
+                .as_chunks::<2>()
+                .0
+                .iter()
+                .map(|&[g, a]| (g, a))
+                .unzip();
             (expand(&gray), Some(alpha))
         }
         3 => (samples, None),
@@ -49,7 +53,10 @@ pub(super) fn to_planes(buffer: Vec<u8>, color: ColorType) -> Result<Planes> {
 
 /// Whether every pixel of `[..][3]` has equal samples.
 pub(super) fn is_gray(rgb: &[u8]) -> bool {
-    rgb.as_chunks::<3>().0.iter().all(|[r, g, b]| r == g && g == b)
+    rgb.as_chunks::<3>()
+        .0
+        .iter()
+        .all(|[r, g, b]| r == g && g == b)
 }
 
 /// Replaces every sample of `N` bytes by one of 8 bits, in place.
