@@ -100,7 +100,7 @@ mod tests {
             assert!(
                 (0u8..)
                     .zip(&plane)
-                    .all(|(v, &w)| v.abs_diff(w) <= (step / 2) as u8)
+                    .all(|(v, &w)| v.abs_diff(w) <= (step / 2 + 1) as u8)
             );
         }
     }

@@ -87,7 +87,7 @@ impl ImageCodec {
             height,
             gray,
         };
-        let rgb = self.synthesise(&latents, canvas, Tiling::STANDARD)?;
+        let rgb = self.synthesise(&latents, canvas, Tiling::DECODER)?;
         let block = |kind| {
             let found = chunks.iter().find(|chunk| chunk.kind == kind);
             found.map(|chunk| chunk.payload.clone())

@@ -69,7 +69,7 @@ impl ImageCodec {
         let picture = picture.as_ref();
         let metadata = metadata_chunks(picture, options.metadata, &limits)?;
 
-        let latents = self.analyse(picture, Tiling::STANDARD)?;
+        let latents = self.analyse(picture, Tiling::ENCODER)?;
         let (stride, dim) = self.grain();
         let shape = latent_shape(picture.width, picture.height, stride);
         let codebook = &self.parts.codebook;

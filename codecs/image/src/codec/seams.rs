@@ -55,7 +55,7 @@ fn windows_leave_no_seam_in_a_photo() {
         photo.width, photo.height, shape.x, shape.y
     );
     let scale = (latents.iter().map(|v| v * v).sum::<f32>() / latents.len() as f32).sqrt();
-    for margin in [2, 4, 6, Tiling::STANDARD.margin, 10, 12] {
+    for margin in [2, 4, 6, 8, 10, 12, 14] {
         let tiling = Tiling {
             window: 16 + 2 * margin,
             margin,
@@ -82,9 +82,11 @@ fn windows_leave_no_seam_in_a_photo() {
             latents.len() / dim,
             100.0 * off as f64 / whole.len() as f64
         );
-        if margin == Tiling::STANDARD.margin {
+        if margin == Tiling::ENCODER.margin {
+            assert!(worst <= 0.001 * scale && changed * 500 <= tokens.len());
+        }
+        if margin == Tiling::DECODER.margin {
             assert!(level <= 1, "pixels are off by {level} levels");
-            assert!(changed * 200 <= tokens.len(), "{changed} tokens change");
         }
     }
 }

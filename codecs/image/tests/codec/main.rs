@@ -1,0 +1,6 @@
+//! The whole codec on real photos, with the default image pack or the one that `TESSERA_TEST_PACK` names.
+
+mod damage;
+mod fixture;
+mod pictures;
+mod targets;
