@@ -98,7 +98,7 @@ mod tests {
             assert_eq!((plane[0], plane[255]), (0, 255));
             let step = 255 / ((256 >> dropped) - 1) + 1;
             assert!(
-                (0u8..)
+                (0u8..=255)
                     .zip(&plane)
                     .all(|(v, &w)| v.abs_diff(w) <= (step / 2 + 1) as u8)
             );

@@ -14,6 +14,9 @@ use crate::picture::Picture;
 use crate::rate::{Ladder, Trial, fit, least};
 use crate::tiles::{Tiling, latent_shape};
 
+/// Bytes that an alpha plane may always take where no size is asked for.
+const LEAST_ALPHA: u64 = 256;
+
 /// An encoded picture and where its bytes went.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Encoded {
@@ -46,8 +49,8 @@ impl ImageCodec {
     ///
     /// The network runs once; rungs and lambdas are tried on its latents. The same picture, pack and
     /// options give the same bytes for any number of threads, on machines whose ONNX Runtime computes alike.
-    /// An alpha plane is lossless if that takes at most half of the bytes aimed at, otherwise coarser:
-    /// see [`Encoded::alpha_form`]. Colours of fully transparent pixels are not kept.
+    /// An alpha plane is lossless if that takes at most half of the bytes aimed at (without a size, as
+    /// many bytes as the tokens before entropy coding, or 256), otherwise coarser: see [`Encoded::alpha_form`]. Colours of fully transparent pixels are not kept.
     ///
     /// # Errors
     /// [`Error::TooSmall`] for an impossible [`Target::Size`], [`Error::Parameter`] for options or planes out
@@ -154,7 +157,7 @@ impl Encoding<'_> {
             false => 0.0,
         };
         let nominal = self.ladder.bits(rung) * self.attempts.shape.len() as f64 / 8.0;
-        let form = self.code_alpha(nominal as u64);
+        let form = self.code_alpha((nominal as u64).max(LEAST_ALPHA));
         let trial = self.attempts.make(rung, lambda)?;
         self.tried = 1;
         Ok(self.done(trial, form))

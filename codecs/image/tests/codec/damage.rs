@@ -167,7 +167,7 @@ fn alpha_planes_must_be_as_the_header_says() {
 
 #[test]
 fn what_survives_of_a_damaged_file_is_decoded() {
-    // Two bands of token rows.
+    // Two bands of token rows, 32 in the first; the decoder sees 17 rows further.
     let picture = part(&sample("face.jpg"), 1040, 1040);
     let rung = Rung {
         levels: 4,
@@ -194,7 +194,7 @@ fn what_survives_of_a_damaged_file_is_decoded() {
         .unwrap();
     println!("{:?}", salvaged.losses);
     assert!(!salvaged.losses.is_empty());
-    let rows = 1040 * 3 * 300;
+    let rows = 1040 * 3 * 200;
     assert!(
         salvaged.picture.rgb[..rows] == whole.rgb[..rows],
         "the first band is whole"

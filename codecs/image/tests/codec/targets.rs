@@ -7,7 +7,7 @@ use crate::fixture::*;
 
 #[test]
 fn a_size_is_never_exceeded_and_well_used() {
-    let photo = part(&sample("foliage.jpg"), 512, 384);
+    let photo = part(&sample("foliage.jpg"), 256, 192);
     let soft = {
         let mut picture = with_disc(photo.clone());
         let blurred = picture.alpha.iter().flatten().enumerate();
@@ -18,8 +18,8 @@ fn a_size_is_never_exceeded_and_well_used() {
         picture.exif = Some(vec![7; 60]);
         picture
     };
-    for effort in [0, 1, 5] {
-        for size in [450, 600, 801, 1024, 1500, 2500, 6000] {
+    for effort in [0, 4] {
+        for size in [150, 250, 333, 512, 800] {
             for picture in [&photo, &soft] {
                 let options = EncodeOptions {
                     target: Target::Size(size),
@@ -38,15 +38,12 @@ fn a_size_is_never_exceeded_and_well_used() {
                             encoded.attempts
                         );
                         assert!(used <= size);
-                        assert!(
-                            effort == 0 || size > 3000 || used * 100 >= size * 85,
-                            "{used} of {size}"
-                        );
-                        assert_eq!(decode(&encoded.bytes).width, 512);
+                        assert!(effort == 0 || used * 100 >= size * 80, "{used} of {size}");
+                        assert_eq!(decode(&encoded.bytes).width, 256);
                     }
                     Err(Error::TooSmall { wanted, least }) => {
                         println!("effort {effort}, size {size}: at least {least}");
-                        assert!(wanted == size && least > size && size < 801);
+                        assert!(wanted == size && least > size && size < 400);
                     }
                     Err(error) => panic!("{error}"),
                 }
@@ -78,9 +75,9 @@ fn an_impossible_size_is_refused_with_the_least_that_works() {
 
 #[test]
 fn more_bytes_never_hurt() {
-    let photo = sample("face.jpg");
+    let photo = part(&sample("face.jpg"), 384, 256);
     let mut last = f64::INFINITY;
-    for bpp in [0.01, 0.02, 0.03, 0.045, 0.06, 0.1, 0.2] {
+    for bpp in [0.015, 0.03, 0.045, 0.1] {
         let start = std::time::Instant::now();
         let encoded = encode(&photo, Target::Bpp(bpp));
         println!(
@@ -100,7 +97,7 @@ fn more_bytes_never_hurt() {
 
 #[test]
 fn the_search_saves_bytes_at_the_same_rung() {
-    let photo = sample("face.jpg");
+    let photo = part(&sample("face.jpg"), 384, 256);
     let rung = Rung {
         levels: 1,
         depth: 12,
