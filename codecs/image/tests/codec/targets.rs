@@ -26,7 +26,8 @@ fn a_size_is_never_exceeded_and_well_used() {
                     effort,
                     metadata: Metadata::Keep,
                 };
-                match codec().encode(picture, &options) {
+                let result = codec().encode(picture, &options);
+                match result {
                     Ok(encoded) => {
                         let used = encoded.bytes.len() as u64;
                         println!(
