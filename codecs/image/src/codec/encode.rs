@@ -163,14 +163,25 @@ impl Encoding<'_> {
         Ok(self.done(trial, form))
     }
 
-    /// The best within a budget. If nothing fits, alpha is left in its coarsest form.
+    /// The best within a budget. Alpha takes at most half of it, and leaves room for the first rung if it can.
     fn within(&mut self, budget: u64) -> Result<(Option<Trial<Written>>, Option<AlphaForm>)> {
-        let form = self.code_alpha(budget / 2);
-        let trial = self.fit(budget)?;
-        if trial.is_some() || form.is_none() {
-            return Ok((trial, form));
+        let Some(coarsest) = self.code_alpha(0) else {
+            return Ok((self.fit(budget)?, None));
+        };
+        let first = self.ladder.rungs()[0];
+        let lambda = if self.searching() {
+            self.ladder.lambda(first)
+        } else {
+            0.0
+        };
+        self.tried += 1;
+        let taken = self.attempts.make(first, lambda)?.bytes;
+        if taken >= budget {
+            return Ok((self.fit(budget)?, Some(coarsest)));
         }
-        let form = self.code_alpha(0);
+        // A longer payload may need one more byte for its length.
+        let spare = (budget - taken).saturating_sub(1);
+        let form = self.code_alpha(spare.min(budget / 2));
         Ok((self.fit(budget)?, form))
     }
 

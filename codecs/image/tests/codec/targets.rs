@@ -104,7 +104,10 @@ fn the_search_saves_bytes_at_the_same_rung() {
         depth: 12,
     };
     let bytes = [0, 2, 5, 9].map(|effort| {
-        let target = Target::Rung { rung, lambda: None };
+        let target = Target::Rung {
+            rung,
+            lambda: Some(0.3),
+        };
         let encoded = codec()
             .encode(
                 &photo,
