@@ -193,7 +193,7 @@ impl Coder for Decoder<'_> {
 
 /// Width of the interval of a 1, from 1 to `range - 1`.
 fn bound(range: u32, chance: Chance) -> u32 {
-    (u64::from(range) * u64::from(chance.one()) >> 16) as u32
+    ((u64::from(range) * u64::from(chance.one())) >> 16) as u32
 }
 
 #[cfg(test)]
