@@ -1,5 +1,7 @@
 //! Picture files: what is written is read again, and hostile ones are refused.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::io::Cursor;
 
 use image::codecs::jpeg::JpegEncoder;

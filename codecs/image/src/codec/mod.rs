@@ -21,6 +21,9 @@ pub use encode::Encoded;
 pub use inspect::{Inspection, inspect};
 pub use options::{CodecOptions, DecodeOptions, EncodeOptions, Target};
 
+/// Pictures of more pixels than this have one session at a time: each keeps the memory of its largest window.
+const LARGE: u64 = 1 << 24;
+
 /// Encoder and decoder of pictures with one model pack.
 ///
 /// Sessions are made when first needed, so an instance that only decodes never loads the encoder.
@@ -57,6 +60,9 @@ impl ImageCodec {
 
     /// Latents `[y][x][dim]` of a picture.
     fn analyse(&mut self, picture: &Picture, tiling: Tiling) -> Result<Vec<f32>> {
+        if picture.pixels() > LARGE {
+            self.decoder = None;
+        }
         let grain = self.grain();
         let session = ready(&mut self.encoder, || {
             Session::load(&self.parts.encoder, self.threads)
@@ -66,6 +72,9 @@ impl ImageCodec {
 
     /// Colours `[y][x][3]` of latents.
     fn synthesise(&mut self, latents: &[f32], canvas: Canvas, tiling: Tiling) -> Result<Vec<u8>> {
+        if u64::from(canvas.width) * u64::from(canvas.height) > LARGE {
+            self.encoder = None;
+        }
         let grain = self.grain();
         let session = ready(&mut self.decoder, || {
             Session::load(&self.parts.decoder, self.threads)

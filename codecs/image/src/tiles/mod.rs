@@ -32,8 +32,8 @@ impl Tiling {
 
     /// Of the decoder: pixels differ from those of the whole picture by at most a level.
     pub const DECODER: Self = Self {
-        window: 96,
-        margin: 12,
+        window: 80,
+        margin: 10,
     };
 
     /// The whole picture at once.
