@@ -1,1 +1,33 @@
-//! Tessera's image codec.
+//! Photos to about a kilobyte of tokens, and back.
+//!
+//! Data flows left to right when encoding, and back when decoding:
+//!
+//! ```text
+//! file ──io──▶ Picture ──tiles, encoder──▶ latents ──rate: search──▶ tokens ──container──▶ .tsr
+//!                 └────────────────────── alpha: integer context model ──────────┘
+//! ```
+//!
+//! - [`io`]: PNG, JPEG, WebP, TIFF, BMP and GIF in; PNG, JPEG and WebP out; orientation and colour profiles.
+//! - [`Picture`]: what every other part works on.
+//! - [`ImageCodec`]: pictures to `.tsr` bytes at a [`Target`], and back.
+//! - [`inspect`]: what a file holds, without a model pack.
+//!
+//! Bytes from outside never panic this crate and never make it allocate past
+//! [`IoLimits`](io::IoLimits) (pictures) or [`tessera_core::Limits`] (`.tsr` files).
+
+mod alpha;
+mod codec;
+mod error;
+pub mod io;
+mod picture;
+mod rate;
+mod tiles;
+
+pub use alpha::AlphaForm;
+pub use codec::{
+    CodecOptions, DecodeOptions, Decoded, EncodeOptions, Encoded, ImageCodec, Inspection, Target,
+    inspect,
+};
+pub use error::{Error, Result};
+pub use io::{Format, IoLimits, Metadata};
+pub use picture::Picture;

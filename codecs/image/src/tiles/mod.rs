@@ -1,0 +1,45 @@
+//! Large pictures through the networks, window by window.
+//!
+//! A network sees a window of limited size; of its output the part that is at least a margin away from
+//! every cut edge is kept. Windows lie inside of the picture, so all but those of
+//! small pictures have the same shape, and a border of the picture is always a border of the window.
+
+mod analysis;
+mod pixels;
+mod spans;
+mod synthesis;
+
+pub(crate) use analysis::{analyse, latent_shape};
+pub(crate) use synthesis::{Canvas, synthesise};
+
+/// How a picture is cut, in tokens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tiling {
+    /// Longest side of a window.
+    pub window: u32,
+    /// What is cut away at each edge inside of the picture.
+    pub margin: u32,
+}
+
+// The margins are measured, see the tests of seams; the windows keep the networks' memory, which is
+// proportional to their area, within a few hundred megabytes.
+impl Tiling {
+    /// Of the encoder: latents differ from those of the whole picture by less than 0.1 % of their scale.
+    pub const ENCODER: Self = Self {
+        window: 96,
+        margin: 8,
+    };
+
+    /// Of the decoder: pixels differ from those of the whole picture by at most a level.
+    pub const DECODER: Self = Self {
+        window: 80,
+        margin: 10,
+    };
+
+    /// The whole picture at once.
+    #[cfg(test)]
+    pub const WHOLE: Self = Self {
+        window: u32::MAX,
+        margin: 0,
+    };
+}
