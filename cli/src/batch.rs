@@ -122,13 +122,7 @@ pub fn run<J: Sync, W, T: Send>(
 /// Reports one result: a JSON line where asked for, else a line for a person who watches.
 ///
 /// Failures are listed by [`conclude`]; in JSON they also take their place among the results.
-pub fn report<T: Serialize>(
-    job: &Job,
-    result: &Result<T>,
-    json: bool,
-    bar: &ProgressBar,
-    line: impl Fn(&T) -> String,
-) {
+pub fn report<T: Serialize>(job: &Job, result: &Result<T>, json: bool, bar: &ProgressBar, line: impl Fn(&T) -> String) {
     bar.suspend(|| match result {
         _ if json => {
             let line = match result {

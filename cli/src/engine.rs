@@ -35,13 +35,18 @@ impl Shared {
     /// For a run of `workers` workers; the processor's threads are divided among them.
     pub fn new(models: &ModelArgs, runtime: &RuntimeArgs, workers: usize) -> Result<Self> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        Ok(Self { ort_lib: runtime.ort_lib.clone(), threads: (cores / workers.max(1)).max(1), ..Self::for_packs(models)? })
+        Ok(Self {
+            ort_lib: runtime.ort_lib.clone(),
+            threads: (cores / workers.max(1)).max(1),
+            ..Self::for_packs(models)?
+        })
     }
 
     /// For commands that look at packs and run no graph.
     pub fn for_packs(models: &ModelArgs) -> Result<Self> {
         if let Some(folder) = models.models.as_deref().filter(|path| !path.exists()) {
-            return Err(Failure::new(Exit::Pack, "there is no such folder", "name a folder with model packs").at(folder.display()));
+            return Err(Failure::new(Exit::Pack, "there is no such folder", "name a folder with model packs")
+                .at(folder.display()));
         }
         let store = Store::standard(models.models.as_deref());
         Ok(Self { store, ort_lib: None, threads: 1, pixels: Allowance::new(PIXELS_IN_FLIGHT) })
@@ -76,7 +81,13 @@ pub struct PackHandle {
 impl PackHandle {
     fn new(pack: Arc<Pack>) -> Result<Self> {
         let section = pack.manifest().image.clone();
-        let section = section.ok_or_else(|| Failure::new(Exit::Pack, format!("model pack {} does not code images", pack.id()), "choose another with --pack"))?;
+        let section = section.ok_or_else(|| {
+            Failure::new(
+                Exit::Pack,
+                format!("model pack {} does not code images", pack.id()),
+                "choose another with --pack",
+            )
+        })?;
         Ok(Self { pack, section, image: Arc::default() })
     }
 
@@ -105,7 +116,10 @@ impl PackHandle {
             let image = self.pack.image().map_err(|error| explain::models(&error))?;
             let _ = self.image.set(image); // another thread may have been first; its tables are the same
         }
-        self.image.get().map(|image| &image.prior as &dyn TokenPrior).ok_or_else(|| Failure::new(Exit::Pack, "the prior is not loaded", ""))
+        self.image
+            .get()
+            .map(|image| &image.prior as &dyn TokenPrior)
+            .ok_or_else(|| Failure::new(Exit::Pack, "the prior is not loaded", ""))
     }
 }
 

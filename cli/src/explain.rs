@@ -11,7 +11,9 @@ use crate::failure::{Exit, Failure, Result};
 pub fn core(error: &tessera_core::Error) -> Failure {
     use tessera_core::Error as E;
     let (exit, fix) = match error {
-        E::Truncated { .. } => (Exit::Input, "get the whole file again, or see what survives with 'tessera decode --salvage'"),
+        E::Truncated { .. } => {
+            (Exit::Input, "get the whole file again, or see what survives with 'tessera decode --salvage'")
+        }
         E::Corrupt { .. } => (Exit::Input, "get the file again, or see what survives with 'tessera decode --salvage'"),
         E::Unsupported { .. } => (Exit::Input, "use a newer tessera"),
         E::Limit { .. } => (Exit::Input, "if you trust the file, raise the limit with --max-megapixels"),
@@ -53,7 +55,11 @@ pub fn unreadable_picture(bytes: &[u8], error: &tessera_image::Error) -> Failure
         return Failure::new(Exit::Input, "it is empty", "check where it came from");
     }
     if container::read(bytes, &Limits::default()).is_ok() {
-        return Failure::new(Exit::Input, "it is a .tsr file already", "use 'tessera decode' to turn it into a picture");
+        return Failure::new(
+            Exit::Input,
+            "it is a .tsr file already",
+            "use 'tessera decode' to turn it into a picture",
+        );
     }
     image(error)
 }
@@ -63,10 +69,20 @@ pub fn foreign_or(bytes: &[u8], error: &tessera_core::Error) -> Failure {
     if bytes.is_empty() {
         return Failure::new(Exit::Input, "it is empty", "check where it came from");
     }
-    let pictures: [(&[u8], &str); 6] =
-        [(b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"RIFF", "WebP"), (b"GIF8", "GIF"), (b"II*\0", "TIFF"), (b"BM", "BMP")];
+    let pictures: [(&[u8], &str); 6] = [
+        (b"\x89PNG", "PNG"),
+        (b"\xff\xd8\xff", "JPEG"),
+        (b"RIFF", "WebP"),
+        (b"GIF8", "GIF"),
+        (b"II*\0", "TIFF"),
+        (b"BM", "BMP"),
+    ];
     match pictures.iter().find(|(magic, _)| bytes.starts_with(magic)) {
-        Some((_, name)) => Failure::new(Exit::Input, format!("it is a {name} file, not a .tsr file"), "use 'tessera encode' to make one"),
+        Some((_, name)) => Failure::new(
+            Exit::Input,
+            format!("it is a {name} file, not a .tsr file"),
+            "use 'tessera encode' to make one",
+        ),
         None => core(error),
     }
 }

@@ -27,7 +27,8 @@ use crate::{
 /// codes are those that `tessera --help` documents.
 pub fn run<I: IntoIterator<Item = OsString>>(arguments: I) -> ExitCode {
     files::remove_unfinished_on_interrupt();
-    let parsed = Cli::command().try_get_matches_from(arguments).and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
+    let parsed =
+        Cli::command().try_get_matches_from(arguments).and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) if !error.use_stderr() => {
@@ -52,11 +53,15 @@ fn report(failure: &Failure) -> ExitCode {
 
 /// clap explains itself over several lines; its first paragraph says what is wrong.
 fn wrong_arguments(error: &clap::Error) -> Failure {
-    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+    if error.kind() == clap::error::ErrorKind::MissingSubcommand {
         return Failure::new(Exit::Usage, "no command was given", "see 'tessera --help'");
     }
     let rendered = error.to_string();
     let first: Vec<&str> = rendered.lines().take_while(|line| !line.trim().is_empty()).map(str::trim).collect();
     let what = first.join(" ");
-    Failure::new(Exit::Usage, what.strip_prefix("error: ").unwrap_or(&what), "see 'tessera --help' or 'tessera COMMAND --help'")
+    Failure::new(
+        Exit::Usage,
+        what.strip_prefix("error: ").unwrap_or(&what),
+        "see 'tessera --help' or 'tessera COMMAND --help'",
+    )
 }

@@ -14,13 +14,17 @@ pub fn text(text: &str) -> Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => process::exit(0),
-        other => other.map_err(|error| Failure::new(Exit::Failed, format!("cannot write to it ({error})"), "check what reads the pipe").at("stdout")),
+        other => other.map_err(|error| {
+            Failure::new(Exit::Failed, format!("cannot write to it ({error})"), "check what reads the pipe")
+                .at("stdout")
+        }),
     }
 }
 
 /// Writes one value as one line of JSON.
 pub fn json(value: &impl Serialize) -> Result<()> {
-    let line = serde_json::to_string(value).map_err(|error| Failure::new(Exit::Failed, format!("cannot form JSON ({error})"), ""))?;
+    let line = serde_json::to_string(value)
+        .map_err(|error| Failure::new(Exit::Failed, format!("cannot form JSON ({error})"), ""))?;
     text(&format!("{line}\n"))
 }
 

@@ -21,7 +21,9 @@ pub enum Error {
         reason: String,
     },
     /// No pack answers to the id or hash.
-    #[error("model pack {wanted} was not found; put it into a folder and name the folder with --models, or see 'tessera models list'")]
+    #[error(
+        "model pack {wanted} was not found; put it into a folder and name the folder with --models, or see 'tessera models list'"
+    )]
     PackMissing {
         /// The id, hash or modality that was asked for.
         wanted: String,

@@ -42,7 +42,8 @@ pub fn load(given: Option<&Path>) -> Result<Runtime> {
     let library = locate(given)?;
     let broken = |reason: String| Error::RuntimeBroken { path: library.clone(), reason };
     let builder = ort::init_from(&library).map_err(|error| broken(error.to_string()))?;
-    let environment = builder.with_name("tessera").with_telemetry(false).build().map_err(|error| broken(error.to_string()))?;
+    let environment =
+        builder.with_name("tessera").with_telemetry(false).build().map_err(|error| broken(error.to_string()))?;
     let runtime = Runtime { library, environment };
     *loaded = Some(runtime.clone());
     Ok(runtime)
@@ -86,7 +87,14 @@ fn locate(given: Option<&Path>) -> Result<PathBuf> {
         looked.push(folder.join("../lib").join(LIBRARY));
     }
     looked.extend(user_data().map(|data| data.join("lib").join(LIBRARY)));
-    for system in ["/usr/local/lib", "/usr/lib", "/usr/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/opt/homebrew/lib"] {
+    for system in [
+        "/usr/local/lib",
+        "/usr/lib",
+        "/usr/lib64",
+        "/usr/lib/x86_64-linux-gnu",
+        "/usr/lib/aarch64-linux-gnu",
+        "/opt/homebrew/lib",
+    ] {
         looked.push(Path::new(system).join(LIBRARY));
     }
     match looked.iter().find(|path| path.is_file()) {

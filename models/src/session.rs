@@ -26,7 +26,10 @@ impl Session {
     /// [`Error::RuntimeMissing`], [`Error::RuntimeBroken`]; [`Error::Graph`] where the graph is not valid.
     pub fn load(graph: &Graph, threads: usize) -> Result<Self> {
         let runtime = runtime::load(None)?;
-        let cannot = |error: &dyn std::fmt::Display| Error::Graph { graph: graph.name.clone(), what: format!("it does not load ({error})") };
+        let cannot = |error: &dyn std::fmt::Display| Error::Graph {
+            graph: graph.name.clone(),
+            what: format!("it does not load ({error})"),
+        };
         let build = || -> ort::Result<OrtSession> {
             OrtSession::builder(runtime.environment())?
                 .with_optimization_level(GraphOptimizationLevel::Level3)?

@@ -61,7 +61,9 @@ impl Store {
     pub fn standard(given: Option<&Path>) -> Self {
         let mut folders: Vec<_> = given.map(|path| (Origin::Given, path.to_owned())).into_iter().collect();
         if let Some(paths) = env::var_os("TESSERA_MODELS") {
-            folders.extend(env::split_paths(&paths).filter(|p| !p.as_os_str().is_empty()).map(|p| (Origin::Environment, p)));
+            folders.extend(
+                env::split_paths(&paths).filter(|p| !p.as_os_str().is_empty()).map(|p| (Origin::Environment, p)),
+            );
         }
         folders.extend(runtime::user_data().map(|data| (Origin::User, data.join("models"))));
         Self { folders, embedded: true }
@@ -135,7 +137,8 @@ fn candidates(folder: &Path) -> Vec<PathBuf> {
         return vec![folder.to_owned()];
     }
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let is_pack = |path: &PathBuf| path.join(crate::pack::MANIFEST).is_file() || path.extension().is_some_and(|e| e == "tpack");
+    let is_pack =
+        |path: &PathBuf| path.join(crate::pack::MANIFEST).is_file() || path.extension().is_some_and(|e| e == "tpack");
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(is_pack).collect();
     paths.sort();
     paths

@@ -29,7 +29,8 @@ fn the_built_in_pack_verifies_and_runs() {
     assert!(pack.is_default());
     assert!(pack.card().unwrap().len() > 500, "a card says what the pack was trained on and what it reaches");
     let image = pack.image().unwrap();
-    let (mut encoder, mut decoder) = (Session::load(&image.encoder, 1).unwrap(), Session::load(&image.decoder, 1).unwrap());
+    let (mut encoder, mut decoder) =
+        (Session::load(&image.encoder, 1).unwrap(), Session::load(&image.decoder, 1).unwrap());
     for (height, width) in [(16, 16), (48, 80)] {
         let latent = encoder.run(ndarray::Array4::zeros((1, 3, height, width)).view()).unwrap();
         assert_eq!(latent.shape(), [1, image.codebook.dim(), height / 16, width / 16]);
@@ -44,7 +45,9 @@ fn the_built_in_pack_verifies_and_runs() {
 #[test]
 fn the_same_graph_and_threads_give_the_same_bits() {
     let image = Store::standard(None).default_for(Modality::Image).unwrap().image().unwrap();
-    let latent = ndarray::Array4::from_shape_fn((1, image.codebook.dim(), 5, 7), |(_, c, y, x)| ((c * 7 + y * 3 + x) % 11) as f32 / 5.0 - 1.0);
+    let latent = ndarray::Array4::from_shape_fn((1, image.codebook.dim(), 5, 7), |(_, c, y, x)| {
+        ((c * 7 + y * 3 + x) % 11) as f32 / 5.0 - 1.0
+    });
     let run = || Session::load(&image.decoder, 2).unwrap().run(latent.view()).unwrap();
     assert_eq!(run(), run());
 }
@@ -71,7 +74,8 @@ fn a_pack_is_found_by_id_hash_and_folder() {
 fn a_flipped_bit_in_any_part_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
     unpack(folder.path());
-    let parts: Vec<String> = Pack::open(folder.path()).unwrap().manifest().parts.iter().map(|part| part.file.clone()).collect();
+    let parts: Vec<String> =
+        Pack::open(folder.path()).unwrap().manifest().parts.iter().map(|part| part.file.clone()).collect();
     for part in parts {
         let path = folder.path().join(&part);
         let whole = fs::read(&path).unwrap();

@@ -13,7 +13,9 @@ fn image(criterion: &mut Criterion) {
     let picture = io::read(&photo, &Default::default(), Metadata::Strip).unwrap();
     let mut group = criterion.benchmark_group("768x512");
     group.sample_size(10);
-    for (name, target) in [("quality 50", Target::Quality(50.0)), ("0.05 bpp", Target::Bpp(0.05)), ("2000 bytes", Target::Size(2000))] {
+    for (name, target) in
+        [("quality 50", Target::Quality(50.0)), ("0.05 bpp", Target::Bpp(0.05)), ("2000 bytes", Target::Size(2000))]
+    {
         let options = EncodeOptions { target, ..EncodeOptions::default() };
         group.bench_function(format!("encode, {name}"), |b| b.iter(|| codec.encode(&picture, &options).unwrap()));
     }

@@ -13,7 +13,9 @@ use tessera_tests::samples;
 /// Latent vectors [positions, dim] of a sample photo.
 fn latents(pack: &ImagePack) -> Vec<f32> {
     let photo = image::open(samples().join("foliage.jpg")).unwrap().to_rgb8();
-    let input = Array4::from_shape_fn((1, 3, 512, 768), |(_, c, y, x)| f32::from(photo.get_pixel(x as u32, y as u32).0[c]) / 127.5 - 1.0);
+    let input = Array4::from_shape_fn((1, 3, 512, 768), |(_, c, y, x)| {
+        f32::from(photo.get_pixel(x as u32, y as u32).0[c]) / 127.5 - 1.0
+    });
     let latent = Session::load(&pack.encoder, 2).unwrap().run(input.view()).unwrap();
     latent.permuted_axes([0, 2, 3, 1]).iter().copied().collect()
 }

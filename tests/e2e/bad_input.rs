@@ -69,7 +69,9 @@ fn pictures_that_cannot_be_read_are_refused() {
 }
 
 fn png_crc(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0u32, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), |c, _| if c & 1 == 1 { c >> 1 ^ 0xedb8_8320 } else { c >> 1 }))
+    !bytes.iter().fold(!0u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |c, _| if c & 1 == 1 { c >> 1 ^ 0xedb8_8320 } else { c >> 1 })
+    })
 }
 
 #[test]
@@ -124,13 +126,31 @@ fn a_claim_beyond_the_limits_is_refused_before_any_work() {
 #[test]
 fn a_missing_runtime_or_pack_folder_is_said_plainly() {
     let out = folder();
-    let line = fails(tessera(["encode", "--ort-lib", "/nonexistent/libonnxruntime.so", "-o"]).arg(out.path().join("a.tsr")).arg(sample("text.png")), 5, "setup.sh");
+    let line = fails(
+        tessera(["encode", "--ort-lib", "/nonexistent/libonnxruntime.so", "-o"])
+            .arg(out.path().join("a.tsr"))
+            .arg(sample("text.png")),
+        5,
+        "setup.sh",
+    );
     assert!(line.contains("/nonexistent/libonnxruntime.so"), "{line}");
     let fake = out.path().join("fake.so");
     fs::write(&fake, "no library").unwrap();
-    fails(tessera(["encode", "-o"]).arg(out.path().join("a.tsr")).arg(sample("text.png")).env("TESSERA_ORT_LIB", &fake), 5, "fake.so");
-    fails(tessera(["encode", "--models", "/nonexistent", "-o"]).arg(out.path().join("a.tsr")).arg(sample("text.png")), 4, "no such folder");
-    fails(tessera(["encode", "--pack", "image-none", "-o"]).arg(out.path().join("a.tsr")).arg(sample("text.png")), 4, "image-none");
+    fails(
+        tessera(["encode", "-o"]).arg(out.path().join("a.tsr")).arg(sample("text.png")).env("TESSERA_ORT_LIB", &fake),
+        5,
+        "fake.so",
+    );
+    fails(
+        tessera(["encode", "--models", "/nonexistent", "-o"]).arg(out.path().join("a.tsr")).arg(sample("text.png")),
+        4,
+        "no such folder",
+    );
+    fails(
+        tessera(["encode", "--pack", "image-none", "-o"]).arg(out.path().join("a.tsr")).arg(sample("text.png")),
+        4,
+        "image-none",
+    );
     assert_eq!(names(out.path()), ["fake.so"]);
 }
 

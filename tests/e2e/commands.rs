@@ -35,7 +35,11 @@ fn stats_prints_every_method() {
         assert!(page.contains(method), "{page}");
     }
     let report = &json(tessera(["stats", "--json"]).arg(sample("sky.jpg")))[0];
-    let bits = |name: &str| report["methods"].as_array().unwrap().iter().find(|m| m["method"] == name).unwrap()["bits_per_token"].as_f64().unwrap();
+    let bits = |name: &str| {
+        report["methods"].as_array().unwrap().iter().find(|m| m["method"] == name).unwrap()["bits_per_token"]
+            .as_f64()
+            .unwrap()
+    };
     assert_eq!(bits("log2 K"), 12.0);
     assert!(bits("prior, written") < bits("order 0, adaptive"));
     assert!(bits("prior + search, written") < bits("prior, written"));

@@ -29,7 +29,10 @@ pub fn fails(command: &mut Command, exit: i32, says: &str) -> String {
     let output = command.output().unwrap();
     let line = stderr(&output);
     assert_eq!(output.status.code(), Some(exit), "{command:?}: {line}");
-    assert!(line.starts_with("tessera: ") && line.trim_end().lines().count() == 1, "{command:?} said not one line: {line}");
+    assert!(
+        line.starts_with("tessera: ") && line.trim_end().lines().count() == 1,
+        "{command:?} said not one line: {line}"
+    );
     assert!(line.contains(says), "{command:?} does not say {says:?}: {line}");
     assert!(!line.contains("panicked"), "{line}");
     assert!(output.stdout.is_empty(), "{command:?} wrote to standard output");
@@ -53,7 +56,8 @@ pub fn folder() -> TempDir {
 
 /// Names in a folder, sorted, hidden ones too.
 pub fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
 }

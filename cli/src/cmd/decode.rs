@@ -87,7 +87,10 @@ pub fn run(arguments: &Decode) -> Result<std::result::Result<(), Exit>> {
     let rule = Rule { takes: &["tsr"], gives: format.extension() };
     let plan = files::plan(&arguments.inputs, arguments.output.output.as_deref(), &rule)?;
     if arguments.output.json && plan.jobs.iter().any(|job| job.sink == Sink::Stdout) {
-        return Err(Failure::usage("--json and the picture itself cannot share standard output", "name a file with -o"));
+        return Err(Failure::usage(
+            "--json and the picture itself cannot share standard output",
+            "name a file with -o",
+        ));
     }
     let workers = usize::from(arguments.workers.jobs);
     let shared = Shared::new(&arguments.models, &arguments.runtime, workers.min(plan.jobs.len()))?;
@@ -103,7 +106,13 @@ pub fn run(arguments: &Decode) -> Result<std::result::Result<(), Exit>> {
     Ok(batch::conclude(plan.jobs.len(), &failures))
 }
 
-fn decode(engine: &mut Engine<'_>, job: &Job, options: &DecodeOptions, format: PictureFormat, output: Output) -> Result<Report> {
+fn decode(
+    engine: &mut Engine<'_>,
+    job: &Job,
+    options: &DecodeOptions,
+    format: PictureFormat,
+    output: Output,
+) -> Result<Report> {
     output.check(&job.sink)?;
     let bytes = files::read(&job.source, MAX_INPUT_BYTES)?;
     let header = explain::header(&bytes, &options.limits, options.salvage)?;
@@ -114,10 +123,19 @@ fn decode(engine: &mut Engine<'_>, job: &Job, options: &DecodeOptions, format: P
     let start = Instant::now();
     let decoded = codec.decode(&bytes, options).map_err(|error| explain::image(&error))?;
     let seconds = start.elapsed().as_secs_f64();
-    let written = tessera_image::io::write(&decoded.picture, format.into(), &WriteOptions::default()).map_err(|error| explain::image(&error))?;
+    let written = tessera_image::io::write(&decoded.picture, format.into(), &WriteOptions::default())
+        .map_err(|error| explain::image(&error))?;
     drop(decoded.picture);
     output.write(&job.sink, &written)?;
-    Ok(Report { input: job.source.to_string(), output: job.sink.to_string(), width, height, bytes: written.len() as u64, losses: decoded.losses, seconds })
+    Ok(Report {
+        input: job.source.to_string(),
+        output: job.sink.to_string(),
+        width,
+        height,
+        bytes: written.len() as u64,
+        losses: decoded.losses,
+        seconds,
+    })
 }
 
 impl Decode {
@@ -127,8 +145,14 @@ impl Decode {
     }
 
     fn picture_format(&self) -> Result<PictureFormat> {
-        let named = self.output.output.as_deref().filter(|path| !path.is_dir() && self.inputs.len() == 1 && !self.inputs[0].is_dir());
-        let Some((path, ending)) = named.and_then(|path| Some((path, path.extension()?.to_string_lossy().to_lowercase()))) else {
+        let named = self
+            .output
+            .output
+            .as_deref()
+            .filter(|path| !path.is_dir() && self.inputs.len() == 1 && !self.inputs[0].is_dir());
+        let Some((path, ending)) =
+            named.and_then(|path| Some((path, path.extension()?.to_string_lossy().to_lowercase())))
+        else {
             return Ok(self.format.unwrap_or(PictureFormat::Png));
         };
         let of_ending = match ending.as_str() {
@@ -139,11 +163,17 @@ impl Decode {
         };
         match (self.format, of_ending) {
             (Some(format), None) => Ok(format),
-            (Some(format), Some(other)) if format != other => {
-                Err(Failure::usage(format!("the ending .{ending} does not fit --format {}", format.extension()), "change one of them").at(path.display()))
-            }
+            (Some(format), Some(other)) if format != other => Err(Failure::usage(
+                format!("the ending .{ending} does not fit --format {}", format.extension()),
+                "change one of them",
+            )
+            .at(path.display())),
             (_, Some(format)) => Ok(format),
-            (None, None) => Err(Failure::usage(format!("no picture format has the ending .{ending}"), "use .png, .jpg or .webp, or pass --format").at(path.display())),
+            (None, None) => Err(Failure::usage(
+                format!("no picture format has the ending .{ending}"),
+                "use .png, .jpg or .webp, or pass --format",
+            )
+            .at(path.display())),
         }
     }
 }
@@ -170,6 +200,13 @@ impl From<PictureFormat> for Format {
 
 impl Report {
     fn line(&self) -> String {
-        format!("{} -> {}  {} x {}  {:.2} s", self.input, self.output, print::grouped(u64::from(self.width)), print::grouped(u64::from(self.height)), self.seconds)
+        format!(
+            "{} -> {}  {} x {}  {:.2} s",
+            self.input,
+            self.output,
+            print::grouped(u64::from(self.width)),
+            print::grouped(u64::from(self.height)),
+            self.seconds
+        )
     }
 }

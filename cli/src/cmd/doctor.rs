@@ -72,7 +72,11 @@ pub fn run(arguments: &Doctor) -> Result<std::result::Result<(), Exit>> {
         findings.push(Finding { subject, works, says });
     }
     let report = Report { version: env!("CARGO_PKG_VERSION"), healthy: exit.is_none(), findings };
-    if arguments.json { print::json(&report)? } else { print::text(&report.page())? }
+    if arguments.json {
+        print::json(&report)?
+    } else {
+        print::text(&report.page())?
+    }
     Ok(exit.map_or(Ok(()), Err))
 }
 
@@ -82,7 +86,8 @@ fn machine() -> String {
 }
 
 fn onnx_runtime(arguments: &Doctor) -> std::result::Result<String, (Exit, String)> {
-    let loaded = runtime::load(arguments.runtime.ort_lib.as_deref()).map_err(|error| (Exit::Runtime, error.to_string()))?;
+    let loaded =
+        runtime::load(arguments.runtime.ort_lib.as_deref()).map_err(|error| (Exit::Runtime, error.to_string()))?;
     Ok(format!("{} ({})", loaded.library.display(), loaded.build_info().trim_start_matches("ORT Build Info: ")))
 }
 
@@ -90,7 +95,13 @@ fn model_pack(store: &Store) -> std::result::Result<String, (Exit, String)> {
     let start = Instant::now();
     let pack = store.default_for(Modality::Image).and_then(|pack| pack.verify().map(|()| pack));
     let pack = pack.map_err(|error| (Exit::Pack, error.to_string()))?;
-    Ok(format!("{} {} (hash {}), verified in {:.2} s", pack.id(), pack.manifest().version, pack.hash_text(), start.elapsed().as_secs_f64()))
+    Ok(format!(
+        "{} {} (hash {}), verified in {:.2} s",
+        pack.id(),
+        pack.manifest().version,
+        pack.hash_text(),
+        start.elapsed().as_secs_f64()
+    ))
 }
 
 fn round_trip(arguments: &Doctor) -> std::result::Result<String, (Exit, String)> {
@@ -106,10 +117,16 @@ fn round_trip(arguments: &Doctor) -> std::result::Result<String, (Exit, String)>
         let start = Instant::now();
         let options = EncodeOptions { target: Target::Quality(50.0), ..EncodeOptions::default() };
         let encoded = codec.encode(&picture, &options).map_err(|error| explain::image(&error))?;
-        let decoded = codec.decode(&encoded.bytes, &Default::default()).map_err(|error| explain::image(&error))?.picture;
-        let squares = picture.rgb.iter().zip(&decoded.rgb).map(|(&a, &b)| f64::from(a.abs_diff(b)).powi(2)).sum::<f64>();
+        let decoded =
+            codec.decode(&encoded.bytes, &Default::default()).map_err(|error| explain::image(&error))?.picture;
+        let squares =
+            picture.rgb.iter().zip(&decoded.rgb).map(|(&a, &b)| f64::from(a.abs_diff(b)).powi(2)).sum::<f64>();
         let psnr = 10.0 * (255.0 * 255.0 * picture.rgb.len() as f64 / squares.max(1e-9)).log10();
-        Ok(format!("{width} x {height} pixels through {} bytes in {:.2} s, {psnr:.1} dB", encoded.bytes.len(), start.elapsed().as_secs_f64()))
+        Ok(format!(
+            "{width} x {height} pixels through {} bytes in {:.2} s, {psnr:.1} dB",
+            encoded.bytes.len(),
+            start.elapsed().as_secs_f64()
+        ))
     };
     work().map_err(|failure| (failure.exit, failure.to_string()))
 }
@@ -121,7 +138,11 @@ impl Report {
             let mark = if finding.works { "ok  " } else { "FAIL" };
             page.push_str(&format!("  {mark}  {:<13} {}\n", finding.subject, finding.says));
         }
-        page.push_str(if self.healthy { "Everything works.\n" } else { "Something is missing; the lines marked FAIL say what to do.\n" });
+        page.push_str(if self.healthy {
+            "Everything works.\n"
+        } else {
+            "Something is missing; the lines marked FAIL say what to do.\n"
+        });
         page
     }
 }

@@ -123,18 +123,30 @@ pub fn run(arguments: &Encode) -> Result<std::result::Result<(), Exit>> {
         &plan.jobs,
         workers,
         || shared.engine(),
-        |engine, job| encode(engine, &pack, job, &options, arguments.metadata(), output).map_err(|failure| failure.at(&job.source)),
+        |engine, job| {
+            encode(engine, &pack, job, &options, arguments.metadata(), output)
+                .map_err(|failure| failure.at(&job.source))
+        },
         |job, result, bar| batch::report(job, result, arguments.output.json, bar, Report::line),
     );
     Ok(batch::conclude(plan.jobs.len(), &failures))
 }
 
-fn encode(engine: &mut Engine<'_>, pack: &crate::engine::PackHandle, job: &Job, options: &EncodeOptions, metadata: Metadata, output: Output) -> Result<Report> {
+fn encode(
+    engine: &mut Engine<'_>,
+    pack: &crate::engine::PackHandle,
+    job: &Job,
+    options: &EncodeOptions,
+    metadata: Metadata,
+    output: Output,
+) -> Result<Report> {
     output.check(&job.sink)?;
     let bytes = files::read(&job.source, MAX_INPUT_BYTES)?;
-    let (width, height) = tessera_image::io::dimensions(&bytes).map_err(|error| explain::unreadable_picture(&bytes, &error))?;
+    let (width, height) =
+        tessera_image::io::dimensions(&bytes).map_err(|error| explain::unreadable_picture(&bytes, &error))?;
     let _held = engine.hold(u64::from(width) * u64::from(height));
-    let picture = tessera_image::io::read(&bytes, &Default::default(), metadata).map_err(|error| explain::unreadable_picture(&bytes, &error))?;
+    let picture = tessera_image::io::read(&bytes, &Default::default(), metadata)
+        .map_err(|error| explain::unreadable_picture(&bytes, &error))?;
     drop(bytes);
     let codec = engine.codec(pack)?;
     let start = Instant::now();
@@ -192,15 +204,24 @@ impl Report {
 }
 
 fn parse_quality(text: &str) -> std::result::Result<f32, String> {
-    text.parse().ok().filter(|q| (0.0..=100.0).contains(q)).ok_or_else(|| "quality is a number from 0 to 100".to_owned())
+    text.parse()
+        .ok()
+        .filter(|q| (0.0..=100.0).contains(q))
+        .ok_or_else(|| "quality is a number from 0 to 100".to_owned())
 }
 
 fn parse_bpp(text: &str) -> std::result::Result<f64, String> {
-    text.parse().ok().filter(|bpp| *bpp > 0.0 && *bpp <= 24.0).ok_or_else(|| "bits per pixel are a number above 0, such as 0.05".to_owned())
+    text.parse()
+        .ok()
+        .filter(|bpp| *bpp > 0.0 && *bpp <= 24.0)
+        .ok_or_else(|| "bits per pixel are a number above 0, such as 0.05".to_owned())
 }
 
 pub fn parse_lambda(text: &str) -> std::result::Result<f32, String> {
-    text.parse().ok().filter(|l: &f32| *l >= 0.0 && l.is_finite()).ok_or_else(|| "lambda is a number from 0 up".to_owned())
+    text.parse()
+        .ok()
+        .filter(|l: &f32| *l >= 0.0 && l.is_finite())
+        .ok_or_else(|| "lambda is a number from 0 up".to_owned())
 }
 
 /// `1500`, `1.5k` or `2M`, in bytes.
@@ -217,7 +238,9 @@ fn parse_size(text: &str) -> std::result::Result<u64, String> {
 /// `LEVELSxDEPTH`, such as `1x12`.
 pub fn parse_rung(text: &str) -> std::result::Result<Rung, String> {
     let parsed = text.split_once('x').and_then(|(l, d)| Some(Rung { levels: l.parse().ok()?, depth: d.parse().ok()? }));
-    parsed.filter(|rung| rung.levels >= 1 && (1..=16).contains(&rung.depth)).ok_or_else(|| "a rung is LEVELSxDEPTH, such as 1x12".to_owned())
+    parsed
+        .filter(|rung| rung.levels >= 1 && (1..=16).contains(&rung.depth))
+        .ok_or_else(|| "a rung is LEVELSxDEPTH, such as 1x12".to_owned())
 }
 
 #[cfg(test)]

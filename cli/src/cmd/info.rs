@@ -87,11 +87,7 @@ pub fn run(arguments: &Info) -> Result<std::result::Result<(), Exit>> {
     let shared = Shared::for_packs(&arguments.models)?;
     let mut failures = Vec::new();
     for (n, path) in arguments.files.iter().enumerate() {
-        let source = if path.as_os_str() == "-" {
-            Source::Stdin
-        } else {
-            Source::File(path.clone())
-        };
+        let source = if path.as_os_str() == "-" { Source::Stdin } else { Source::File(path.clone()) };
         match inspect(&source, &shared).map_err(|failure| failure.at(&source)) {
             Ok(report) if arguments.json => print::json(&report)?,
             Ok(report) => print::text(&format!("{}{}", if n > 0 { "\n" } else { "" }, report.page()))?,
@@ -105,11 +101,7 @@ fn inspect(source: &Source, shared: &Shared) -> Result<Report> {
     if let Source::File(path) = source
         && path.is_dir()
     {
-        return Err(Failure::new(
-            Exit::Failed,
-            "it is a folder, not a file",
-            "name its .tsr files",
-        ));
+        return Err(Failure::new(Exit::Failed, "it is a folder, not a file", "name its .tsr files"));
     }
     let bytes = files::read(source, MAX_INPUT_BYTES)?;
     let limits = Limits::default();
@@ -117,11 +109,7 @@ fn inspect(source: &Source, shared: &Shared) -> Result<Report> {
     let parts = container::layout(&bytes, &limits).map_err(|error| explain::core(&error))?;
     let header = &file.header;
     let MediaShape::Image { width, height, color, alpha } = header.media else {
-        return Err(Failure::new(
-            Exit::Input,
-            "it holds no image",
-            "use a newer tessera",
-        ));
+        return Err(Failure::new(Exit::Input, "it holds no image", "use a newer tessera"));
     };
     let pack = shared.find(header).ok();
     let stride = pack.as_ref().map_or(USUAL_STRIDE, PackHandle::stride);
@@ -182,9 +170,8 @@ impl Report {
         let levels = if self.levels == 1 { "level" } else { "levels" };
         let raw = self.raw_bits.map_or(String::new(), |bits| format!(", {} bits uncoded", print::grouped(bits)));
         let coded = 8.0 * self.token_bytes as f64;
-        let saving = self.raw_bits.map_or(String::new(), |raw| {
-            format!(", {:.1} % saved", 100.0 * (1.0 - coded / raw as f64))
-        });
+        let saving =
+            self.raw_bits.map_or(String::new(), |raw| format!(", {:.1} % saved", 100.0 * (1.0 - coded / raw as f64)));
         let pixels = f64::from(self.width) * f64::from(self.height);
         let channels = if self.color == "gray" { 1.0 } else { 3.0 } + if self.alpha { 1.0 } else { 0.0 };
         let mut page = format!(

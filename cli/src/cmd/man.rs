@@ -49,7 +49,11 @@ pub fn run(arguments: &Man) -> Result<()> {
 }
 
 fn full_name(root: &Command, page: &Command) -> String {
-    if page.get_name() == root.get_name() { root.get_name().to_owned() } else { format!("{}-{}", root.get_name(), page.get_name()) }
+    if page.get_name() == root.get_name() {
+        root.get_name().to_owned()
+    } else {
+        format!("{}-{}", root.get_name(), page.get_name())
+    }
 }
 
 fn render(root: &Command, page: &Command) -> Result<String> {

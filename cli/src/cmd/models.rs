@@ -73,7 +73,9 @@ pub fn run(arguments: &Models) -> Result<std::result::Result<(), Exit>> {
 
 fn store(models: &ModelArgs) -> Result<Store> {
     if let Some(folder) = models.models.as_deref().filter(|path| !path.exists()) {
-        return Err(Failure::new(Exit::Pack, "there is no such folder", "name a folder with model packs").at(folder.display()));
+        return Err(
+            Failure::new(Exit::Pack, "there is no such folder", "name a folder with model packs").at(folder.display())
+        );
     }
     Ok(Store::standard(models.models.as_deref()))
 }
@@ -118,15 +120,28 @@ fn verify(store: &Store, name: Option<&str>) -> Result<std::result::Result<(), E
         None => store.list(),
         Some(name) => {
             let pack = store.find(name).map_err(|error| explain::models(&error))?;
-            store.list().into_iter().filter(|entry| entry.pack.as_ref().is_ok_and(|other| other.hash8() == pack.hash8())).collect()
+            store
+                .list()
+                .into_iter()
+                .filter(|entry| entry.pack.as_ref().is_ok_and(|other| other.hash8() == pack.hash8()))
+                .collect()
         }
     };
     let mut failures = Vec::new();
     for entry in &found {
         let place = entry.path.as_ref().map_or("built in".to_owned(), |path| path.display().to_string());
-        let checked = entry.pack.as_ref().map_err(explain::models).and_then(|pack| pack.verify().map(|()| pack).map_err(|error| explain::models(&error)));
+        let checked = entry
+            .pack
+            .as_ref()
+            .map_err(explain::models)
+            .and_then(|pack| pack.verify().map(|()| pack).map_err(|error| explain::models(&error)));
         match checked {
-            Ok(pack) => print::text(&format!("{} {} (hash {}, {place}): ok\n", pack.id(), pack.manifest().version, pack.hash_text()))?,
+            Ok(pack) => print::text(&format!(
+                "{} {} (hash {}, {place}): ok\n",
+                pack.id(),
+                pack.manifest().version,
+                pack.hash_text()
+            ))?,
             Err(failure) => failures.push(failure),
         }
     }

@@ -20,11 +20,18 @@ pub fn read(source: &Source, limit: u64) -> Result<Vec<u8>> {
         Source::File(path) => File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes)),
     }
     .map_err(|error| match source {
-        Source::Stdin => Failure::new(Exit::Failed, format!("cannot read it ({error})"), "check what is piped in").at(source),
+        Source::Stdin => {
+            Failure::new(Exit::Failed, format!("cannot read it ({error})"), "check what is piped in").at(source)
+        }
         Source::File(path) => Failure::read(path, &error),
     })?;
     if bytes.len() as u64 > limit {
-        return Err(Failure::new(Exit::Input, format!("it is longer than {} MiB", limit >> 20), "check that it is the right file").at(source));
+        return Err(Failure::new(
+            Exit::Input,
+            format!("it is longer than {} MiB", limit >> 20),
+            "check that it is the right file",
+        )
+        .at(source));
     }
     Ok(bytes)
 }

@@ -45,7 +45,12 @@ impl Output {
                 "name a file with -o or redirect standard output",
             )
             .at(sink)),
-            Sink::File(path) if path.is_dir() => Err(Failure::new(Exit::Failed, "it is a folder, a file cannot take its name", "choose another name with -o").at(sink)),
+            Sink::File(path) if path.is_dir() => Err(Failure::new(
+                Exit::Failed,
+                "it is a folder, a file cannot take its name",
+                "choose another name with -o",
+            )
+            .at(sink)),
             Sink::File(path) if !self.force && path.symlink_metadata().is_ok() => Err(Failure::exists(path)),
             _ => Ok(()),
         }
@@ -56,10 +61,10 @@ impl Output {
         match sink {
             Sink::Stdout => {
                 let mut stdout = io::stdout().lock();
-                stdout
-                    .write_all(bytes)
-                    .and_then(|()| stdout.flush())
-                    .map_err(|error| Failure::new(Exit::Failed, format!("cannot write to it ({error})"), "check what reads the pipe").at(sink))
+                stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| {
+                    Failure::new(Exit::Failed, format!("cannot write to it ({error})"), "check what reads the pipe")
+                        .at(sink)
+                })
             }
             Sink::File(path) => self.write_file(path, bytes).map_err(|error| Failure::write(path, &error)),
             Sink::Mirrored(path) => {

@@ -92,7 +92,9 @@ pub fn plan(inputs: &[PathBuf], out: Option<&Path>, rule: &Rule<'_>) -> Result<P
         return Err(Failure::usage("several outputs cannot share standard output", "name a folder with -o"));
     }
     if many && let Some(out) = out.filter(|out| out.is_file()) {
-        return Err(Failure::usage("it is a file, but several inputs need a folder", "name a folder with -o").at(out.display()));
+        return Err(
+            Failure::usage("it is a file, but several inputs need a folder", "name a folder with -o").at(out.display())
+        );
     }
     let mut plan = Plan { jobs: Vec::new() };
     for input in inputs {
@@ -125,7 +127,9 @@ fn sink_of_stdin(out: Option<&Path>) -> Sink {
 fn sink_of_file(input: &Path, out: Option<&Path>, many: bool, rule: &Rule<'_>) -> Result<Sink> {
     Ok(match out {
         Some(out) if is_dash(out) => Sink::Stdout,
-        Some(out) if many || is_folder(out) => Sink::Mirrored(out.join(renamed(Path::new(input.file_name().unwrap_or(OsStr::new("out"))), rule))),
+        Some(out) if many || is_folder(out) => {
+            Sink::Mirrored(out.join(renamed(Path::new(input.file_name().unwrap_or(OsStr::new("out"))), rule)))
+        }
         Some(out) => Sink::File(out.to_owned()),
         None => Sink::File(renamed(input, rule)),
     })
@@ -137,7 +141,11 @@ fn renamed(path: &Path, rule: &Rule<'_>) -> PathBuf {
 
 fn mirror(folder: &Path, out: Option<&Path>, rule: &Rule<'_>, plan: &mut Plan) -> Result<()> {
     let Some(out) = out else {
-        return Err(Failure::usage("it is a folder", "say with -o OUT_FOLDER where the mirrored outputs go, or name its files").at(folder.display()));
+        return Err(Failure::usage(
+            "it is a folder",
+            "say with -o OUT_FOLDER where the mirrored outputs go, or name its files",
+        )
+        .at(folder.display()));
     };
     for path in walk(folder, rule.takes, Some(out))? {
         let relative = path.strip_prefix(folder).unwrap_or(&path);
@@ -155,11 +163,13 @@ fn mirror(folder: &Path, out: Option<&Path>, rule: &Rule<'_>, plan: &mut Plan) -
 pub fn walk(folder: &Path, takes: &[&str], out: Option<&Path>) -> Result<Vec<PathBuf>> {
     let out = out.and_then(|out| out.canonicalize().ok());
     let entries = WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter();
-    let entries = entries.filter_entry(|entry| entry.depth() == 0 || out.is_none() || entry.path().canonicalize().ok() != out);
+    let entries =
+        entries.filter_entry(|entry| entry.depth() == 0 || out.is_none() || entry.path().canonicalize().ok() != out);
     let mut files = Vec::new();
     for entry in entries {
         let entry = entry.map_err(|error| {
-            Failure::new(Exit::Failed, format!("cannot walk it ({error})"), "check its permissions and links").at(folder.display())
+            Failure::new(Exit::Failed, format!("cannot walk it ({error})"), "check its permissions and links")
+                .at(folder.display())
         })?;
         let ending = entry.path().extension().map(|e| e.to_string_lossy().to_lowercase());
         if entry.file_type().is_file() && ending.is_some_and(|e| takes.contains(&e.as_str())) {
@@ -168,7 +178,12 @@ pub fn walk(folder: &Path, takes: &[&str], out: Option<&Path>) -> Result<Vec<Pat
     }
     if files.is_empty() {
         let kinds = takes.join(", ");
-        return Err(Failure::new(Exit::Failed, format!("the folder holds no file with one of these endings: {kinds}"), "check the path").at(folder.display()));
+        return Err(Failure::new(
+            Exit::Failed,
+            format!("the folder holds no file with one of these endings: {kinds}"),
+            "check the path",
+        )
+        .at(folder.display()));
     }
     Ok(files)
 }
@@ -180,7 +195,8 @@ fn refuse_clashes(jobs: &[Job]) -> Result<()> {
         if let Source::File(input) = &job.source
             && (input == path || same_file(input, path))
         {
-            return Err(Failure::usage("it would be overwritten by its own output", "name another output with -o").at(input.display()));
+            return Err(Failure::usage("it would be overwritten by its own output", "name another output with -o")
+                .at(input.display()));
         }
         if let Some(other) = seen.insert(path, &job.source) {
             return Err(Failure::usage(
@@ -216,7 +232,10 @@ mod tests {
     }
 
     fn sinks(plan: &Plan, root: &Path) -> Vec<String> {
-        plan.jobs.iter().map(|job| job.sink.path().unwrap().strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/")).collect()
+        plan.jobs
+            .iter()
+            .map(|job| job.sink.path().unwrap().strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/"))
+            .collect()
     }
 
     #[test]

@@ -11,10 +11,7 @@ use tessera_core::{GridShape, LatentShape, Limits, Rung};
 mod common;
 
 const SHAPE: LatentShape = LatentShape { t: 1, y: 32, x: 48 };
-const RUNG: Rung = Rung {
-    levels: 1,
-    depth: 12,
-};
+const RUNG: Rung = Rung { levels: 1, depth: 12 };
 
 fn tokens(c: &mut Criterion) {
     let prior = common::network(common::REAL, 1);
@@ -38,14 +35,9 @@ fn vectors(c: &mut Criterion) {
     c.bench_function("quantize", |b| {
         b.iter(|| book.quantize(black_box(&latents), SHAPE, RUNG).unwrap());
     });
-    let search = Search {
-        lambda: 0.01,
-        candidates: 8,
-    };
+    let search = Search { lambda: 0.01, candidates: 8 };
     c.bench_function("encode_searched", |b| {
-        b.iter(|| {
-            encode_searched(black_box(&latents), SHAPE, RUNG, &book, &prior, search).unwrap()
-        });
+        b.iter(|| encode_searched(black_box(&latents), SHAPE, RUNG, &book, &prior, search).unwrap());
     });
 }
 

@@ -40,11 +40,7 @@ impl Default for Limits {
 /// Fails with [`Error::Limit`] when `claimed` exceeds `limit`.
 pub(crate) fn check(what: &str, claimed: u64, limit: u64) -> Result<()> {
     if claimed > limit {
-        return Err(Error::Limit {
-            what: what.to_owned(),
-            claimed,
-            limit,
-        });
+        return Err(Error::Limit { what: what.to_owned(), claimed, limit });
     }
     Ok(())
 }

@@ -42,7 +42,5 @@ impl Rung {
 /// assert!(rungs.is_sorted());
 /// ```
 pub fn ladder(min_depth: u8, full_depth: u8, max_levels: u8) -> Vec<Rung> {
-    (1..=max_levels)
-        .flat_map(|levels| (min_depth..=full_depth).map(move |depth| Rung { levels, depth }))
-        .collect()
+    (1..=max_levels).flat_map(|levels| (min_depth..=full_depth).map(move |depth| Rung { levels, depth })).collect()
 }

@@ -22,9 +22,7 @@ pub struct LatentShape {
 impl LatentShape {
     /// Number of latent positions, saturating at `u64::MAX`.
     pub fn len(self) -> u64 {
-        u64::from(self.t)
-            .saturating_mul(u64::from(self.y))
-            .saturating_mul(u64::from(self.x))
+        u64::from(self.t).saturating_mul(u64::from(self.y)).saturating_mul(u64::from(self.x))
     }
 
     /// Whether an axis is zero.
@@ -34,12 +32,7 @@ impl LatentShape {
 
     /// The token grid with `levels` residual levels over these positions.
     pub fn grid(self, levels: u8) -> GridShape {
-        GridShape {
-            levels,
-            t: self.t,
-            y: self.y,
-            x: self.x,
-        }
+        GridShape { levels, t: self.t, y: self.y, x: self.x }
     }
 }
 
@@ -64,9 +57,7 @@ impl GridShape {
     /// assert_eq!(shape.len(), 3072);
     /// ```
     pub fn len(self) -> u64 {
-        self.positions()
-            .len()
-            .saturating_mul(u64::from(self.levels))
+        self.positions().len().saturating_mul(u64::from(self.levels))
     }
 
     /// Whether an axis is zero.
@@ -76,11 +67,7 @@ impl GridShape {
 
     /// The latent positions that one level covers.
     pub fn positions(self) -> LatentShape {
-        LatentShape {
-            t: self.t,
-            y: self.y,
-            x: self.x,
-        }
+        LatentShape { t: self.t, y: self.y, x: self.x }
     }
 
     /// Checks that no axis is zero and that the token count is within `limits`.
@@ -141,11 +128,7 @@ impl TokenGrid {
     pub fn with_limits(shape: GridShape, depths: &[u8], limits: &Limits) -> Result<Self> {
         let len = shape.check(limits)?;
         check_depths(shape, depths)?;
-        Ok(Self {
-            shape,
-            depths: depths.to_vec(),
-            tokens: vec![0; len],
-        })
+        Ok(Self { shape, depths: depths.to_vec(), tokens: vec![0; len] })
     }
 
     /// A grid of the given tokens, in the order `[level][t][y][x]`.
@@ -156,22 +139,12 @@ impl TokenGrid {
     pub fn from_tokens(shape: GridShape, depths: &[u8], tokens: Vec<u16>) -> Result<Self> {
         check_depths(shape, depths)?;
         if shape.is_empty() || shape.len() != tokens.len() as u64 {
-            return Err(Error::parameter(format!(
-                "{} tokens for a grid of {}",
-                tokens.len(),
-                shape.len()
-            )));
+            return Err(Error::parameter(format!("{} tokens for a grid of {}", tokens.len(), shape.len())));
         }
-        let grid = Self {
-            shape,
-            depths: depths.to_vec(),
-            tokens,
-        };
+        let grid = Self { shape, depths: depths.to_vec(), tokens };
         for (level, &depth) in depths.iter().enumerate() {
             if let Some(token) = grid.level(level).iter().find(|&&t| t >> (depth - 1) > 1) {
-                return Err(Error::parameter(format!(
-                    "token {token} of level {level} needs more than {depth} bits"
-                )));
+                return Err(Error::parameter(format!("token {token} of level {level} needs more than {depth} bits")));
             }
         }
         Ok(grid)
@@ -216,9 +189,7 @@ impl TokenGrid {
             .ok_or_else(|| Error::parameter(format!("no position ({level}, {t}, {y}, {x})")))?;
         let depth = self.depths[usize::from(level)];
         if token >> (depth - 1) > 1 {
-            return Err(Error::parameter(format!(
-                "token {token} needs more than {depth} bits"
-            )));
+            return Err(Error::parameter(format!("token {token} needs more than {depth} bits")));
         }
         self.tokens[index] = token;
         Ok(())
@@ -265,16 +236,10 @@ impl TokenGrid {
 /// Checks that there is one depth per level, each from 1 to [`MAX_DEPTH`].
 pub(crate) fn check_depths(shape: GridShape, depths: &[u8]) -> Result<()> {
     if depths.len() != usize::from(shape.levels) {
-        return Err(Error::parameter(format!(
-            "{} depths for {} levels",
-            depths.len(),
-            shape.levels
-        )));
+        return Err(Error::parameter(format!("{} depths for {} levels", depths.len(), shape.levels)));
     }
     match depths.iter().find(|&&d| d == 0 || d > MAX_DEPTH) {
-        Some(depth) => Err(Error::parameter(format!(
-            "depth {depth} is not from 1 to {MAX_DEPTH}"
-        ))),
+        Some(depth) => Err(Error::parameter(format!("depth {depth} is not from 1 to {MAX_DEPTH}"))),
         None => Ok(()),
     }
 }
@@ -283,12 +248,7 @@ pub(crate) fn check_depths(shape: GridShape, depths: &[u8]) -> Result<()> {
 mod tests {
     use super::*;
 
-    const SHAPE: GridShape = GridShape {
-        levels: 2,
-        t: 1,
-        y: 2,
-        x: 3,
-    };
+    const SHAPE: GridShape = GridShape { levels: 2, t: 1, y: 2, x: 3 };
 
     #[test]
     fn a_token_that_needs_more_bits_than_its_level_is_refused() {
@@ -312,31 +272,16 @@ mod tests {
 
     #[test]
     fn a_huge_claim_is_a_limit_error_not_an_allocation() {
-        let shape = GridShape {
-            levels: u8::MAX,
-            t: u32::MAX,
-            y: u32::MAX,
-            x: u32::MAX,
-        };
+        let shape = GridShape { levels: u8::MAX, t: u32::MAX, y: u32::MAX, x: u32::MAX };
         let depths = vec![12; 255];
         let error = TokenGrid::new(shape, &depths).unwrap_err();
-        assert!(matches!(
-            error,
-            Error::Limit {
-                claimed: u64::MAX,
-                ..
-            }
-        ));
+        assert!(matches!(error, Error::Limit { claimed: u64::MAX, .. }));
     }
 
     #[test]
     fn the_crc_covers_shape_depths_and_tokens() {
         let grid = TokenGrid::new(SHAPE, &[4, 4]).unwrap();
-        let turned = GridShape {
-            y: 3,
-            x: 2,
-            ..SHAPE
-        };
+        let turned = GridShape { y: 3, x: 2, ..SHAPE };
         assert_ne!(grid.crc(), TokenGrid::new(turned, &[4, 4]).unwrap().crc());
         assert_ne!(grid.crc(), TokenGrid::new(SHAPE, &[4, 3]).unwrap().crc());
         let mut other = grid.clone();

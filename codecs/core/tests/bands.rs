@@ -31,12 +31,7 @@ proptest! {
 #[test]
 fn bytes_and_tokens_do_not_depend_on_the_thread_count() {
     let prior = network(SMALL, 1);
-    let shape = GridShape {
-        levels: 2,
-        t: 2,
-        y: 90,
-        x: 150,
-    };
+    let shape = GridShape { levels: 2, t: 2, y: 90, x: 150 };
     let grid = random_grid(shape, &[6, 4], 1);
     let coded = bands::encode_bands(&grid, &prior, 1).unwrap();
     assert_eq!(coded.len(), 4);
@@ -51,12 +46,7 @@ fn bytes_and_tokens_do_not_depend_on_the_thread_count() {
 #[test]
 fn one_damaged_band_costs_no_other() {
     let prior = network(SMALL, 1);
-    let shape = GridShape {
-        levels: 1,
-        t: 1,
-        y: 200,
-        x: 200,
-    };
+    let shape = GridShape { levels: 1, t: 1, y: 200, x: 200 };
     let grid = random_grid(shape, &[6], 1);
     let limits = Limits::default();
     let mut coded = bands::encode_bands(&grid, &prior, 2).unwrap();
@@ -78,33 +68,20 @@ fn one_damaged_band_costs_no_other() {
 
 #[test]
 fn tokens_coded_with_another_prior_are_a_mismatch_or_damage_never_other_tokens() {
-    let shape = GridShape {
-        levels: 1,
-        t: 1,
-        y: 8,
-        x: 9,
-    };
+    let shape = GridShape { levels: 1, t: 1, y: 8, x: 9 };
     let grid = random_grid(shape, &[6], 1);
     let coded = bands::encode_bands(&grid, &network(SMALL, 1), 1).unwrap();
     for seed in 2..20 {
         let other = network(SMALL, seed);
         let result = bands::decode_bands(&coded, shape, &[6], &other, &Limits::default(), 1);
-        assert!(matches!(
-            result,
-            Err(Error::Mismatch { .. } | Error::Truncated { .. } | Error::Corrupt { .. })
-        ));
+        assert!(matches!(result, Err(Error::Mismatch { .. } | Error::Truncated { .. } | Error::Corrupt { .. })));
     }
 }
 
 #[test]
 fn a_missing_or_additional_band_is_damage() {
     let prior = network(SMALL, 1);
-    let shape = GridShape {
-        levels: 1,
-        t: 1,
-        y: 200,
-        x: 200,
-    };
+    let shape = GridShape { levels: 1, t: 1, y: 200, x: 200 };
     let mut coded = bands::encode_bands(&random_grid(shape, &[6], 1), &prior, 2).unwrap();
     coded.push(coded[0].clone());
     for _ in 0..2 {
@@ -117,12 +94,7 @@ fn a_missing_or_additional_band_is_damage() {
 #[test]
 fn a_band_of_another_grid_is_refused() {
     let limits = Limits::default();
-    let shape = GridShape {
-        levels: 1,
-        t: 1,
-        y: 200,
-        x: 200,
-    };
+    let shape = GridShape { levels: 1, t: 1, y: 200, x: 200 };
     let mut grid = random_grid(shape, &[6], 1);
     let split = bands::split(shape, &limits).unwrap();
     let mut band = split[2].clone();
@@ -149,24 +121,15 @@ fn a_greater_lambda_costs_distortion_and_saves_bits() {
     let codebook = tree_codebook(4, 6, 2);
     let prior = network(SMALL, 1);
     let shape = LatentShape { t: 1, y: 20, x: 24 };
-    let rung = Rung {
-        levels: 2,
-        depth: 6,
-    };
+    let rung = Rung { levels: 2, depth: 6 };
     let latents = smooth_latents(shape, 4);
     let mut last: Option<(f64, f64)> = None;
     for lambda in [0.0, 0.01, 0.03, 0.1] {
-        let search = Search {
-            lambda,
-            candidates: 8,
-        };
+        let search = Search { lambda, candidates: 8 };
         let grid = encode_searched(&latents, shape, rung, &codebook, &prior, search).unwrap();
         let bits = ideal_bits(&grid, &prior).unwrap();
         let back = codebook.dequantize(&grid).unwrap();
-        let squares = latents
-            .iter()
-            .zip(&back)
-            .map(|(a, b)| f64::from(a - b).powi(2));
+        let squares = latents.iter().zip(&back).map(|(a, b)| f64::from(a - b).powi(2));
         let error: f64 = squares.sum();
         match last {
             None => assert_eq!(grid, codebook.quantize(&latents, shape, rung).unwrap()),
@@ -181,15 +144,9 @@ fn one_candidate_is_the_nearest_whatever_lambda() {
     let codebook = tree_codebook(4, 6, 1);
     let prior = network(SMALL, 1);
     let shape = LatentShape { t: 1, y: 6, x: 5 };
-    let rung = Rung {
-        levels: 1,
-        depth: 5,
-    };
+    let rung = Rung { levels: 1, depth: 5 };
     let latents = smooth_latents(shape, 4);
-    let search = Search {
-        lambda: 9.0,
-        candidates: 1,
-    };
+    let search = Search { lambda: 9.0, candidates: 1 };
     let grid = encode_searched(&latents, shape, rung, &codebook, &prior, search).unwrap();
     assert_eq!(grid, codebook.quantize(&latents, shape, rung).unwrap());
 }
@@ -199,15 +156,9 @@ fn a_searched_token_is_the_cheapest_of_its_candidates() {
     let codebook = tree_codebook(4, 6, 1);
     let prior = network(SMALL, 2);
     let shape = LatentShape { t: 1, y: 5, x: 6 };
-    let rung = Rung {
-        levels: 1,
-        depth: 6,
-    };
+    let rung = Rung { levels: 1, depth: 6 };
     let latents = smooth_latents(shape, 4);
-    let search = Search {
-        lambda: 0.05,
-        candidates: 8,
-    };
+    let search = Search { lambda: 0.05, candidates: 8 };
     let grid = encode_searched(&latents, shape, rung, &codebook, &prior, search).unwrap();
     use tessera_core::entropy::TokenPrior;
     let mut session = prior.session(grid.shape(), grid.depths()).unwrap();
@@ -219,20 +170,12 @@ fn a_searched_token_is_the_cheapest_of_its_candidates() {
             let bits: f64 = (0..6)
                 .map(|step| {
                     let one = f64::from(session.probability(leaf >> (step + 1))) / 65_536.0;
-                    -(if leaf >> step & 1 == 1 {
-                        one
-                    } else {
-                        1.0 - one
-                    })
-                    .log2()
+                    -(if leaf >> step & 1 == 1 { one } else { 1.0 - one }).log2()
                 })
                 .sum();
             f64::from(distortion) + 0.05 * bits
         };
-        let costs: Vec<(u16, f64)> = candidates
-            .iter()
-            .map(|c| (c.index, cost(c.index, c.distortion)))
-            .collect();
+        let costs: Vec<(u16, f64)> = candidates.iter().map(|c| (c.index, cost(c.index, c.distortion))).collect();
         let least = costs.iter().map(|c| c.1).fold(f64::INFINITY, f64::min);
         let own = costs.iter().find(|c| c.0 == chosen).unwrap().1;
         assert!(own <= least + 1e-5);
@@ -244,23 +187,11 @@ fn a_searched_token_is_the_cheapest_of_its_candidates() {
 fn search_by_bands_does_not_depend_on_the_thread_count() {
     let codebook = tree_codebook(2, 6, 2);
     let prior = network(SMALL, 1);
-    let shape = LatentShape {
-        t: 2,
-        y: 70,
-        x: 100,
-    };
-    let rung = Rung {
-        levels: 2,
-        depth: 3,
-    };
+    let shape = LatentShape { t: 2, y: 70, x: 100 };
+    let rung = Rung { levels: 2, depth: 3 };
     let latents = smooth_latents(shape, 2);
-    let search = Search {
-        lambda: 0.02,
-        candidates: 4,
-    };
-    let run = |threads| {
-        bands::search_bands(&latents, shape, rung, &codebook, &prior, search, threads).unwrap()
-    };
+    let search = Search { lambda: 0.02, candidates: 4 };
+    let run = |threads| bands::search_bands(&latents, shape, rung, &codebook, &prior, search, threads).unwrap();
     let grid = run(1);
     assert_eq!(run(2), grid);
     assert_eq!(run(5), grid);
@@ -281,10 +212,7 @@ fn searches_outside_their_range_are_refused() {
     let codebook = tree_codebook(4, 6, 1);
     let prior = network(SMALL, 1);
     let shape = LatentShape { t: 1, y: 1, x: 1 };
-    let rung = Rung {
-        levels: 1,
-        depth: 6,
-    };
+    let rung = Rung { levels: 1, depth: 6 };
     for (lambda, candidates) in [(-0.1, 8), (f32::NAN, 8), (f32::INFINITY, 8), (0.1, 0)] {
         let search = Search { lambda, candidates };
         let result = encode_searched(&[0.0; 4], shape, rung, &codebook, &prior, search);

@@ -11,31 +11,15 @@ use tessera_core::container::{
 use tessera_core::entropy::bands;
 use tessera_core::{Error, GridShape, Limits, Result, Rung, TokenGrid};
 
-const RUNG: Rung = Rung {
-    levels: 2,
-    depth: 4,
-};
-const SHAPE: GridShape = GridShape {
-    levels: 2,
-    t: 1,
-    y: 3,
-    x: 4,
-};
+const RUNG: Rung = Rung { levels: 2, depth: 4 };
+const SHAPE: GridShape = GridShape { levels: 2, t: 1, y: 3, x: 4 };
 
 fn header(width: u32, height: u32) -> Header {
     Header {
-        pack: PackRef {
-            hash: *b"\x01\x02\x03\x04\x05\x06\x07\x08",
-            id: None,
-        },
+        pack: PackRef { hash: *b"\x01\x02\x03\x04\x05\x06\x07\x08", id: None },
         rung: RUNG,
         prior: PriorKind::Trained,
-        media: MediaShape::Image {
-            width,
-            height,
-            color: Color::Rgb,
-            alpha: false,
-        },
+        media: MediaShape::Image { width, height, color: Color::Rgb, alpha: false },
     }
 }
 
@@ -63,18 +47,8 @@ fn decode(file: &[u8]) -> Result<TokenGrid> {
     let limits = Limits::default();
     let file = read(file, &limits)?;
     let depths = file.header.rung.depths(6);
-    let shape = GridShape {
-        levels: file.header.rung.levels,
-        ..SHAPE
-    };
-    bands::decode_bands(
-        &file.bands()?,
-        shape,
-        &depths,
-        &network(SMALL, 1),
-        &limits,
-        1,
-    )
+    let shape = GridShape { levels: file.header.rung.levels, ..SHAPE };
+    bands::decode_bands(&file.bands()?, shape, &depths, &network(SMALL, 1), &limits, 1)
 }
 
 #[test]
@@ -141,10 +115,7 @@ fn a_chunk_of_another_file_does_not_validate() {
 #[test]
 fn a_plain_image_costs_at_most_31_bytes_beyond_its_payload() {
     for (side, payload, cost) in [(768, 2_000, 29), (16_383, 100_000, 30), (127, 127, 26)] {
-        let band = bands::CodedBand {
-            bytes: vec![0xaa; payload],
-            token_crc: 9,
-        };
+        let band = bands::CodedBand { bytes: vec![0xaa; payload], token_crc: 9 };
         let file = write(&header(side, side), &[Chunk::tokens(0, band)]).unwrap();
         assert_eq!(file.len() - payload, cost);
     }
@@ -155,19 +126,9 @@ fn any_header() -> impl Strategy<Value = Header> {
     let rung = (1u8..=255, 1u8..=16);
     let image = (1u32..20_000, 1u32..10_000, any::<bool>(), any::<bool>());
     (pack, rung, any::<bool>(), image).prop_map(|(pack, rung, trained, image)| Header {
-        pack: PackRef {
-            hash: pack.0,
-            id: pack.1,
-        },
-        rung: Rung {
-            levels: rung.0,
-            depth: rung.1,
-        },
-        prior: if trained {
-            PriorKind::Trained
-        } else {
-            PriorKind::Uniform
-        },
+        pack: PackRef { hash: pack.0, id: pack.1 },
+        rung: Rung { levels: rung.0, depth: rung.1 },
+        prior: if trained { PriorKind::Trained } else { PriorKind::Uniform },
         media: MediaShape::Image {
             width: image.0,
             height: image.1,
@@ -178,24 +139,14 @@ fn any_header() -> impl Strategy<Value = Header> {
 }
 
 fn any_chunks() -> impl Strategy<Value = Vec<Chunk>> {
-    let kinds = [
-        ChunkKind::Tokens,
-        ChunkKind::Alpha,
-        ChunkKind::Exif,
-        ChunkKind::Icc,
-    ];
+    let kinds = [ChunkKind::Tokens, ChunkKind::Alpha, ChunkKind::Exif, ChunkKind::Icc];
     let chunk = (
         prop::sample::select(kinds.to_vec()),
         prop_oneof![0u32..4, any::<u32>()],
         any::<Option<u32>>(),
         prop::collection::vec(any::<u8>(), 0..300),
     );
-    let chunk = chunk.prop_map(|(kind, sequence, token_crc, payload)| Chunk {
-        kind,
-        sequence,
-        token_crc,
-        payload,
-    });
+    let chunk = chunk.prop_map(|(kind, sequence, token_crc, payload)| Chunk { kind, sequence, token_crc, payload });
     prop::collection::vec(chunk, 1..8).prop_map(|mut chunks| {
         let mut seen = std::collections::HashSet::new();
         chunks.retain(|chunk| seen.insert((chunk.kind, chunk.sequence)));
@@ -267,11 +218,7 @@ fn salvage_finds_the_next_chunk_behind_a_damaged_length() {
             let mut damaged = file.clone();
             damaged[length(name)] ^= 1 << flip;
             let salvaged = salvage(&damaged, &limits).unwrap();
-            assert_eq!(
-                salvaged.chunks.len(),
-                whole.chunks.len() - 1,
-                "{name} {flip}"
-            );
+            assert_eq!(salvaged.chunks.len(), whole.chunks.len() - 1, "{name} {flip}");
             assert_eq!(salvaged.losses.len(), 1, "{name} {flip}");
         }
     }
@@ -312,11 +259,7 @@ fn salvage_of_false_chunk_heads_ends_soon() {
 #[test]
 fn huge_claims_hit_a_limit_before_anything_is_allocated() {
     let claims = |error: Error| matches!(error, Error::Limit { .. });
-    let file = write(
-        &header(20_000, 20_000),
-        &[Chunk::new(ChunkKind::Alpha, vec![])],
-    )
-    .unwrap();
+    let file = write(&header(20_000, 20_000), &[Chunk::new(ChunkKind::Alpha, vec![])]).unwrap();
     assert!(claims(read(&file, &Limits::default()).unwrap_err()));
 
     let head = &small_file()[..HEADER_BYTES];
@@ -325,16 +268,10 @@ fn huge_claims_hit_a_limit_before_anything_is_allocated() {
     let metadata = [head, &[0x83, 0x81, 0x80, 0x80, 0x08, 0, 0, 0, 0]].concat();
     assert!(claims(read(&metadata, &Limits::default()).unwrap_err()));
 
-    let one = Limits {
-        max_chunks: 3,
-        ..Limits::default()
-    };
+    let one = Limits { max_chunks: 3, ..Limits::default() };
     assert!(claims(read(&small_file(), &one).unwrap_err()));
     assert!(claims(salvage(&small_file(), &one).unwrap_err()));
-    let small = Limits {
-        max_pixels: 64 * 48 - 1,
-        ..Limits::default()
-    };
+    let small = Limits { max_pixels: 64 * 48 - 1, ..Limits::default() };
     assert!(claims(read(&small_file(), &small).unwrap_err()));
 }
 
@@ -398,14 +335,8 @@ fn two_chunks_of_one_kind_and_number_are_refused() {
 #[test]
 fn a_missing_band_is_named() {
     let band = bands::encode_bands(&tokens(), &network(SMALL, 1), 1).unwrap();
-    let chunks = [
-        Chunk::tokens(2, band[0].clone()),
-        Chunk::tokens(0, band[0].clone()),
-    ];
+    let chunks = [Chunk::tokens(2, band[0].clone()), Chunk::tokens(0, band[0].clone())];
     let bytes = write(&header(64, 48), &chunks).unwrap();
-    let error = read(&bytes, &Limits::default())
-        .unwrap()
-        .bands()
-        .unwrap_err();
+    let error = read(&bytes, &Limits::default()).unwrap().bands().unwrap_err();
     assert!(error.to_string().contains("band 1"), "{error}");
 }

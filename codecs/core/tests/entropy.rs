@@ -10,12 +10,7 @@ use tessera_core::entropy::{
 };
 use tessera_core::{Error, GridShape, Limits, TokenGrid};
 
-const IMAGE: GridShape = GridShape {
-    levels: 1,
-    t: 1,
-    y: 32,
-    x: 48,
-};
+const IMAGE: GridShape = GridShape { levels: 1, t: 1, y: 32, x: 48 };
 
 fn round_trip(grid: &TokenGrid, prior: &dyn TokenPrior) -> TokenGrid {
     let bytes = encode_tokens(grid, prior).unwrap();
@@ -25,13 +20,11 @@ fn round_trip(grid: &TokenGrid, prior: &dyn TokenPrior) -> TokenGrid {
 
 /// Any small grid, with depths up to `max_depth`.
 fn any_grid(max_levels: u8, max_depth: u8) -> impl Strategy<Value = TokenGrid> {
-    (1..=max_levels, 1u32..4, 1u32..7, 1u32..7, any::<u64>()).prop_flat_map(
-        move |(levels, t, y, x, seed)| {
-            let shape = GridShape { levels, t, y, x };
-            prop::collection::vec(1..=max_depth, usize::from(levels))
-                .prop_map(move |depths| random_grid(shape, &depths, seed))
-        },
-    )
+    (1..=max_levels, 1u32..4, 1u32..7, 1u32..7, any::<u64>()).prop_flat_map(move |(levels, t, y, x, seed)| {
+        let shape = GridShape { levels, t, y, x };
+        prop::collection::vec(1..=max_depth, usize::from(levels))
+            .prop_map(move |depths| random_grid(shape, &depths, seed))
+    })
 }
 
 proptest! {
@@ -71,20 +64,12 @@ proptest! {
 #[test]
 fn coded_length_is_within_a_thousandth_of_ideal() {
     let prior = network(REAL, 1);
-    let shape = GridShape {
-        y: 43,
-        x: 64,
-        ..IMAGE
-    };
+    let shape = GridShape { y: 43, x: 64, ..IMAGE };
     let random = random_grid(shape, &[12], 1);
     let fitting = sampled_grid(shape, &[12], &prior, 1);
     let shallow = sampled_grid(shape, &[7], &prior, 1);
-    let cases: [(&TokenGrid, &dyn TokenPrior); 4] = [
-        (&random, &UniformPrior),
-        (&random, &prior),
-        (&fitting, &prior),
-        (&shallow, &prior),
-    ];
+    let cases: [(&TokenGrid, &dyn TokenPrior); 4] =
+        [(&random, &UniformPrior), (&random, &prior), (&fitting, &prior), (&shallow, &prior)];
     for (grid, prior) in cases {
         let coded = 8.0 * encode_tokens(grid, prior).unwrap().len() as f64;
         let ideal = ideal_bits(grid, prior).unwrap();
@@ -144,12 +129,7 @@ fn adaptation_helps_a_network_that_is_too_sure_too_unsure_or_biased() {
 #[test]
 fn probabilities_do_not_depend_on_what_else_was_asked() {
     let prior = network(SMALL, 3);
-    let shape = GridShape {
-        levels: 2,
-        t: 1,
-        y: 4,
-        x: 5,
-    };
+    let shape = GridShape { levels: 2, t: 1, y: 4, x: 5 };
     let grid = random_grid(shape, &[6, 4], 5);
     let mut plain = prior.session(shape, grid.depths()).unwrap();
     let mut asked = prior.session(shape, grid.depths()).unwrap();
@@ -176,12 +156,7 @@ fn probabilities_do_not_depend_on_what_else_was_asked() {
 #[test]
 fn a_session_ignores_nodes_and_bits_outside_its_depth() {
     let prior = network(SMALL, 3);
-    let shape = GridShape {
-        levels: 1,
-        t: 1,
-        y: 2,
-        x: 2,
-    };
+    let shape = GridShape { levels: 1, t: 1, y: 2, x: 2 };
     let mut session = prior.session(shape, &[3]).unwrap();
     for node in [0, 8, 64, usize::MAX] {
         assert_eq!(session.probability(node), 1 << 15);
@@ -197,16 +172,10 @@ fn a_session_ignores_nodes_and_bits_outside_its_depth() {
 #[test]
 fn a_stream_cut_short_or_extended_is_refused() {
     for prior in [&network(SMALL, 1) as &dyn TokenPrior, &UniformPrior] {
-        let shape = GridShape {
-            levels: 2,
-            t: 1,
-            y: 6,
-            x: 7,
-        };
+        let shape = GridShape { levels: 2, t: 1, y: 6, x: 7 };
         let grid = sampled_grid(shape, &[6, 5], prior, 2);
         let bytes = encode_tokens(&grid, prior).unwrap();
-        let decode =
-            |bytes: &[u8]| decode_tokens(bytes, shape, grid.depths(), prior, &Limits::default());
+        let decode = |bytes: &[u8]| decode_tokens(bytes, shape, grid.depths(), prior, &Limits::default());
         for cut in 0..bytes.len() - 4 {
             assert!(decode(&bytes[..cut]).is_err());
         }
@@ -217,12 +186,7 @@ fn a_stream_cut_short_or_extended_is_refused() {
 
 #[test]
 fn few_bytes_that_claim_many_tokens_fail_fast() {
-    let shape = GridShape {
-        levels: 1,
-        t: 1,
-        y: 2048,
-        x: 2048,
-    };
+    let shape = GridShape { levels: 1, t: 1, y: 2048, x: 2048 };
     let limits = Limits::default();
     for prior in [&network(SMALL, 1) as &dyn TokenPrior, &UniformPrior] {
         let error = decode_tokens(&[0x5a; 40], shape, &[6], prior, &limits).unwrap_err();
@@ -237,12 +201,7 @@ fn few_bytes_that_claim_many_tokens_fail_fast() {
 fn a_prior_that_knows_fewer_levels_or_bits_is_a_mismatch() {
     let prior = network(SMALL, 1);
     for depths in [&[7u8][..], &[6, 7], &[6, 6, 6]] {
-        let shape = GridShape {
-            levels: depths.len() as u8,
-            t: 1,
-            y: 2,
-            x: 2,
-        };
+        let shape = GridShape { levels: depths.len() as u8, t: 1, y: 2, x: 2 };
         let grid = random_grid(shape, depths, 1);
         let error = encode_tokens(&grid, &prior).unwrap_err();
         assert!(matches!(error, Error::Mismatch { .. }));

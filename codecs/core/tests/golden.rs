@@ -9,9 +9,7 @@ mod common;
 use std::path::PathBuf;
 
 use common::{REAL, SMALL, network, random_grid, sampled_grid};
-use tessera_core::container::{
-    Chunk, ChunkKind, Color, Header, MediaShape, PackRef, PriorKind, read, write,
-};
+use tessera_core::container::{Chunk, ChunkKind, Color, Header, MediaShape, PackRef, PriorKind, read, write};
 use tessera_core::entropy::{TokenPrior, UniformPrior, bands, decode_tokens, encode_tokens};
 use tessera_core::{GridShape, Limits, Rung, TokenGrid};
 
@@ -26,9 +24,7 @@ struct Case {
 }
 
 fn cases() -> Vec<Case> {
-    let sampled = |shape, depths: &[u8], prior: &dyn TokenPrior| {
-        sampled_grid(shape, depths, prior, 20_261_123)
-    };
+    let sampled = |shape, depths: &[u8], prior: &dyn TokenPrior| sampled_grid(shape, depths, prior, 20_261_123);
     let random = |shape, depths: &[u8], _: &dyn TokenPrior| random_grid(shape, depths, 7);
     let shape = |levels, t, y, x| GridShape { levels, t, y, x };
     vec![
@@ -71,9 +67,7 @@ fn cases() -> Vec<Case> {
 }
 
 fn path(file: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../tests/golden/core")
-        .join(file)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/core").join(file)
 }
 
 fn golden(file: &str) -> Vec<u8> {
@@ -83,30 +77,16 @@ fn golden(file: &str) -> Vec<u8> {
 
 fn golden_grid(case: &Case) -> TokenGrid {
     let bytes = golden(&format!("{}.tokens", case.name));
-    let tokens = bytes
-        .chunks_exact(2)
-        .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
-        .collect();
+    let tokens = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
     TokenGrid::from_tokens(case.shape, case.depths, tokens).unwrap()
 }
 
 fn image_file(grid: &TokenGrid, prior: &dyn TokenPrior) -> Vec<u8> {
     let header = Header {
-        pack: PackRef {
-            hash: *b"\0golden\xff",
-            id: Some("test".into()),
-        },
-        rung: Rung {
-            levels: 1,
-            depth: 12,
-        },
+        pack: PackRef { hash: *b"\0golden\xff", id: Some("test".into()) },
+        rung: Rung { levels: 1, depth: 12 },
         prior: PriorKind::Trained,
-        media: MediaShape::Image {
-            width: 270,
-            height: 191,
-            color: Color::Gray,
-            alpha: true,
-        },
+        media: MediaShape::Image { width: 270, height: 191, color: Color::Gray, alpha: true },
     };
     let band = bands::encode_bands(grid, prior, 1).unwrap().remove(0);
     let chunks = [
@@ -127,11 +107,7 @@ fn golden_tokens_code_to_golden_streams_and_back() {
         assert!(coded == stream, "{} codes to other bytes", case.name);
         let limits = Limits::default();
         let back = decode_tokens(&stream, case.shape, case.depths, &*case.prior, &limits);
-        assert!(
-            back.unwrap() == grid,
-            "{} decodes to other tokens",
-            case.name
-        );
+        assert!(back.unwrap() == grid, "{} decodes to other tokens", case.name);
     }
 }
 

@@ -19,14 +19,7 @@ fn refuses(change: impl Fn(&mut PriorTensors)) -> String {
 
 #[test]
 fn slots_that_are_not_decoded_before_the_token_are_refused() {
-    for slot in [
-        [0, 0, 0, 0],
-        [0, 0, 0, 1],
-        [0, 0, 1, -5],
-        [0, 1, -9, -9],
-        [1, -1, -1, -1],
-        [i32::MAX, -1, 0, 0],
-    ] {
+    for slot in [[0, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, -5], [0, 1, -9, -9], [1, -1, -1, -1], [i32::MAX, -1, 0, 0]] {
         let what = refuses(|t| t.levels[0].slots[1] = slot);
         assert!(what.contains("not decoded before"), "{what}");
     }
@@ -49,12 +42,7 @@ fn slots_anywhere_in_what_is_decoded_are_accepted() {
         let mut t = tensors(SMALL, 1);
         t.levels[1].slots[1] = slot;
         let prior = NetworkPrior::from_tensors(&t).unwrap();
-        let shape = tessera_core::GridShape {
-            levels: 2,
-            t: 2,
-            y: 3,
-            x: 3,
-        };
+        let shape = tessera_core::GridShape { levels: 2, t: 2, y: 3, x: 3 };
         let grid = common::random_grid(shape, &[6, 6], 1);
         tessera_core::entropy::encode_tokens(&grid, &prior).unwrap();
     }

@@ -7,9 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tessera_image::{
-    CodecOptions, DecodeOptions, EncodeOptions, ImageCodec, IoLimits, Metadata, Picture, Target, io,
-};
+use tessera_image::{CodecOptions, DecodeOptions, EncodeOptions, ImageCodec, IoLimits, Metadata, Picture, Target, io};
 use tessera_models::Pack;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -20,26 +18,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let threads = threads.first().map_or(Ok(2), |threads| threads.parse())?;
     let side = (megapixels.parse::<f64>()? * 1e6).sqrt() as u32;
     let picture = {
-        let source = io::read(
-            &std::fs::read(source)?,
-            &IoLimits::default(),
-            Metadata::Strip,
-        )?;
+        let source = io::read(&std::fs::read(source)?, &IoLimits::default(), Metadata::Strip)?;
         mosaic(&source, side)?
     };
     println!("{side} x {side} pixels, {threads} threads; {}", peak());
-    let mut codec = ImageCodec::new(
-        Arc::new(Pack::open(Path::new(pack))?),
-        CodecOptions { threads },
-    )?;
+    let mut codec = ImageCodec::new(Arc::new(Pack::open(Path::new(pack))?), CodecOptions { threads })?;
     let targets = [Target::Quality(50.0), Target::Bpp(0.03)];
     let mut file = Vec::new();
     for target in targets {
         let start = Instant::now();
-        let options = EncodeOptions {
-            target,
-            ..EncodeOptions::default()
-        };
+        let options = EncodeOptions { target, ..EncodeOptions::default() };
         let encoded = codec.encode(&picture, &options)?;
         println!(
             "encoded, {target:?}: {} bytes, {:.4} bpp, {} attempts in {:.2?}; {}",
@@ -59,10 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut codec = ImageCodec::new(codec.pack().clone(), CodecOptions { threads })?;
     let start = Instant::now();
     codec.decode(&file, &DecodeOptions::default())?;
-    println!(
-        "decoded again, decoder loaded anew, in {:.2?}",
-        start.elapsed()
-    );
+    println!("decoded again, decoder loaded anew, in {:.2?}", start.elapsed());
     Ok(())
 }
 

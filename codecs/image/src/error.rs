@@ -11,9 +11,7 @@ pub enum Error {
     #[error(transparent)]
     Models(#[from] tessera_models::Error),
     /// The file was made with another model pack.
-    #[error(
-        "it was made with model pack {needed}, but the pack at hand is {have}; decode it with pack {needed}"
-    )]
+    #[error("it was made with model pack {needed}, but the pack at hand is {have}; decode it with pack {needed}")]
     PackMismatch {
         /// Id, if the file names it, and hash of the pack that the file was made with.
         needed: String,

@@ -25,8 +25,7 @@ mod tiles;
 
 pub use alpha::AlphaForm;
 pub use codec::{
-    CodecOptions, DecodeOptions, Decoded, EncodeOptions, Encoded, ImageCodec, Inspection, Target,
-    inspect,
+    CodecOptions, DecodeOptions, Decoded, EncodeOptions, Encoded, ImageCodec, Inspection, Target, inspect,
 };
 pub use error::{Error, Result};
 pub use io::{Format, IoLimits, Metadata};

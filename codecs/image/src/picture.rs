@@ -27,15 +27,7 @@ impl Picture {
     /// # Errors
     /// [`Error::Parameter`] if a side is 0 or `rgb` has not `3 * width * height` bytes.
     pub fn from_rgb(width: u32, height: u32, rgb: Vec<u8>) -> Result<Self> {
-        let picture = Self {
-            width,
-            height,
-            rgb,
-            alpha: None,
-            gray: false,
-            icc: None,
-            exif: None,
-        };
+        let picture = Self { width, height, rgb, alpha: None, gray: false, icc: None, exif: None };
         picture.check()?;
         Ok(picture)
     }

@@ -26,11 +26,7 @@ fn picture(width: u32, height: u32, gray: bool, alpha: bool) -> Picture {
         let red = (x * 200 / width + 30) as u8;
         match gray {
             true => [red; 3],
-            false => [
-                red,
-                (y * 220 / height) as u8,
-                ((x + y) * 100 / (width + height)) as u8,
-            ],
+            false => [red, (y * 220 / height) as u8, ((x + y) * 100 / (width + height)) as u8],
         }
     };
     let rgb = (0..width * height).flat_map(color).collect();
@@ -49,10 +45,7 @@ fn lossless_formats_return_every_sample() {
                 let mut back = read(&write(&picture, format));
                 // A single pixel or column may be neutral by chance.
                 back.gray = gray;
-                assert!(
-                    back == picture,
-                    "{format:?} {width}x{height} {gray} {alpha}"
-                );
+                assert!(back == picture, "{format:?} {width}x{height} {gray} {alpha}");
             }
         }
     }
@@ -62,17 +55,10 @@ fn lossless_formats_return_every_sample() {
 fn jpeg_is_close_and_lays_transparency_over_white() {
     let plain = picture(64, 48, false, false);
     let back = read(&write(&plain, Format::Jpeg));
-    let error = plain
-        .rgb
-        .iter()
-        .zip(&back.rgb)
-        .map(|(a, b)| u32::from(a.abs_diff(*b)));
+    let error = plain.rgb.iter().zip(&back.rgb).map(|(a, b)| u32::from(a.abs_diff(*b)));
     assert!(error.sum::<u32>() < 3 * plain.rgb.len() as u32);
     assert!(read(&write(&picture(64, 48, true, false), Format::Jpeg)).gray);
-    let clear = Picture {
-        alpha: Some(vec![0; 64 * 48]),
-        ..plain
-    };
+    let clear = Picture { alpha: Some(vec![0; 64 * 48]), ..plain };
     let back = read(&write(&clear, Format::Jpeg));
     assert!(back.alpha.is_none() && back.rgb.iter().all(|&v| v >= 253));
 }
@@ -91,17 +77,8 @@ fn tiff_bmp_and_gif_are_read() {
         .write_to(&mut bytes, format)
         .unwrap();
         let back = read(bytes.get_ref());
-        assert_eq!(
-            (back.width, back.height, back.alpha.is_none()),
-            (40, 30, true),
-            "{format:?}"
-        );
-        let worst = source
-            .rgb
-            .iter()
-            .zip(&back.rgb)
-            .map(|(a, b)| a.abs_diff(*b))
-            .max();
+        assert_eq!((back.width, back.height, back.alpha.is_none()), (40, 30, true), "{format:?}");
+        let worst = source.rgb.iter().zip(&back.rgb).map(|(a, b)| a.abs_diff(*b)).max();
         let allowed = if format == ImageFormat::Gif { 40 } else { 0 };
         assert!(worst <= Some(allowed), "{format:?}: {worst:?}");
     }
@@ -111,20 +88,11 @@ fn tiff_bmp_and_gif_are_read() {
 fn sixteen_bits_are_rounded_to_eight() {
     let samples: Vec<u16> = (0..40 * 30 * 3).map(|n| n * 18).collect();
     for format in [ImageFormat::Png, ImageFormat::Tiff] {
-        let buffer =
-            image::ImageBuffer::<image::Rgb<u16>, _>::from_raw(40, 30, samples.clone()).unwrap();
+        let buffer = image::ImageBuffer::<image::Rgb<u16>, _>::from_raw(40, 30, samples.clone()).unwrap();
         let mut bytes = Cursor::new(Vec::new());
-        image::DynamicImage::from(buffer)
-            .write_to(&mut bytes, format)
-            .unwrap();
+        image::DynamicImage::from(buffer).write_to(&mut bytes, format).unwrap();
         let rounded = |sample: &u16| (f64::from(*sample) / 257.0).round() as u8;
-        assert!(
-            read(bytes.get_ref())
-                .rgb
-                .iter()
-                .copied()
-                .eq(samples.iter().map(rounded))
-        );
+        assert!(read(bytes.get_ref()).rgb.iter().copied().eq(samples.iter().map(rounded)));
     }
 }
 
@@ -142,9 +110,7 @@ fn orientation_is_applied_and_a_kept_block_says_upright() {
         let mut bytes = Vec::new();
         let mut encoder = JpegEncoder::new_with_quality(&mut bytes, 100);
         encoder.set_exif_metadata(exif(orientation)).unwrap();
-        encoder
-            .write_image(&stored.rgb, 48, 32, ExtendedColorType::Rgb8)
-            .unwrap();
+        encoder.write_image(&stored.rgb, 48, 32, ExtendedColorType::Rgb8).unwrap();
         let kept = io::read(&bytes, &IoLimits::default(), Metadata::Keep).unwrap();
         assert_eq!(kept.exif, Some(exif(1)));
         let upright = read(&bytes);
@@ -173,17 +139,10 @@ fn kept_metadata_is_written_again_in_every_format() {
     for format in [Format::Png, Format::Jpeg, Format::WebP] {
         let bytes = write(&source, format);
         let kept = io::read(&bytes, &IoLimits::default(), Metadata::Keep).unwrap();
-        assert_eq!(
-            (&kept.exif, &kept.icc),
-            (&source.exif, &source.icc),
-            "{format:?}"
-        );
+        assert_eq!((&kept.exif, &kept.icc), (&source.exif, &source.icc), "{format:?}");
         let stripped = read(&bytes);
         assert_eq!((&stripped.exif, &stripped.icc), (&None, &None));
-        assert!(
-            stripped.rgb != kept.rgb,
-            "{format:?}: colours were not converted"
-        );
+        assert!(stripped.rgb != kept.rgb, "{format:?}: colours were not converted");
     }
 }
 
@@ -197,20 +156,11 @@ fn neutral_pictures_are_gray_however_they_are_stored() {
 #[test]
 fn limits_are_checked_before_decoding() {
     let bytes = write(&picture(100, 100, false, false), Format::Png);
-    let few_pixels = IoLimits {
-        max_pixels: 9_999,
-        ..IoLimits::default()
-    };
-    let few_bytes = IoLimits {
-        max_bytes: 29_999,
-        ..IoLimits::default()
-    };
+    let few_pixels = IoLimits { max_pixels: 9_999, ..IoLimits::default() };
+    let few_bytes = IoLimits { max_bytes: 29_999, ..IoLimits::default() };
     for limits in [few_pixels, few_bytes] {
         let error = io::read(&bytes, &limits, Metadata::Strip).unwrap_err();
-        assert!(
-            matches!(error, Error::Limit { .. } | Error::Image { .. }),
-            "{error}"
-        );
+        assert!(matches!(error, Error::Limit { .. } | Error::Image { .. }), "{error}");
         println!("{error}");
     }
     // A header that claims four gigapixels.
@@ -222,17 +172,8 @@ fn limits_are_checked_before_decoding() {
 #[test]
 fn what_is_no_picture_is_refused_in_one_line() {
     let webp = write(&picture(9, 9, false, false), Format::WebP);
-    for bytes in [
-        &b""[..],
-        b"hello",
-        &[0; 100],
-        &webp[..20],
-        b"GIF89a",
-        b"\x89PNG\r\n\x1a\n",
-    ] {
-        let error = io::read(bytes, &IoLimits::default(), Metadata::Strip)
-            .unwrap_err()
-            .to_string();
+    for bytes in [&b""[..], b"hello", &[0; 100], &webp[..20], b"GIF89a", b"\x89PNG\r\n\x1a\n"] {
+        let error = io::read(bytes, &IoLimits::default(), Metadata::Strip).unwrap_err().to_string();
         assert!(!error.contains('\n') && error.contains("; "), "{error}");
     }
 }

@@ -56,7 +56,8 @@ impl Archive {
     }
 
     fn unzip(&self, source: impl Read + std::io::Seek, name: &str, limit: u64) -> Result<Vec<u8>> {
-        let mut zip = ZipArchive::new(source).map_err(|_| Error::damaged(self.name(), "it is neither a folder nor a ZIP archive"))?;
+        let mut zip = ZipArchive::new(source)
+            .map_err(|_| Error::damaged(self.name(), "it is neither a folder nor a ZIP archive"))?;
         let member = zip.by_name(name).map_err(|error| match error {
             ZipError::FileNotFound => self.lacks(name),
             error => Error::damaged(self.name(), format!("{name} cannot be unpacked ({error})")),
@@ -76,7 +77,11 @@ impl Archive {
     }
 
     fn lacks(&self, name: &str) -> Error {
-        let what = if name == MANIFEST { "it holds no pack.toml, so it is no model pack".to_owned() } else { format!("{name} is missing") };
+        let what = if name == MANIFEST {
+            "it holds no pack.toml, so it is no model pack".to_owned()
+        } else {
+            format!("{name} is missing")
+        };
         Error::damaged(self.name(), what)
     }
 }

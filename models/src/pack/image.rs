@@ -27,11 +27,13 @@ pub struct ImagePack {
 impl ImagePack {
     pub(super) fn read(pack: &Pack) -> Result<Self> {
         let section = pack.manifest.image.as_ref();
-        let section = section.ok_or_else(|| pack.damaged(format!("it codes {:?}, not images", pack.manifest.modality())))?;
+        let section =
+            section.ok_or_else(|| pack.damaged(format!("it codes {:?}, not images", pack.manifest.modality())))?;
         let at = |file: &str, error: String| Error::damaged(pack.id(), format!("{file}: {error}"));
         let codebook = tensors::codebook(&pack.part(&section.codebook)?, section.levels, section.depth, section.dim);
         let codebook = codebook.map_err(|error| at(&section.codebook, error))?;
-        let prior = tensors::prior(&pack.part(&section.prior)?, section.levels).map_err(|error| at(&section.prior, error))?;
+        let prior =
+            tensors::prior(&pack.part(&section.prior)?, section.levels).map_err(|error| at(&section.prior, error))?;
         for level in 0..section.levels {
             if prior.depth(usize::from(level)) != Some(section.depth) {
                 return Err(at(&section.prior, format!("level {level} has another depth than the codebook")));

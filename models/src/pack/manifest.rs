@@ -102,7 +102,8 @@ impl Manifest {
         }
         if let Some(image) = &self.image {
             let fits = image.stride == 16 && (1..=256).contains(&image.dim) && (1..=16).contains(&image.levels);
-            let depths = image.min_depth >= 1 && image.min_depth <= image.depth && image.depth <= tessera_core::MAX_DEPTH;
+            let depths =
+                image.min_depth >= 1 && image.min_depth <= image.depth && image.depth <= tessera_core::MAX_DEPTH;
             if !fits || !depths || !image.search_lambda.is_finite() || image.search_lambda < 0.0 {
                 return Err("a number in [image] is out of range".to_owned());
             }

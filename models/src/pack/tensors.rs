@@ -38,7 +38,9 @@ pub(super) fn prior(bytes: &[u8], levels: u8) -> Outcome<NetworkPrior> {
     let i32s = |l: u8, name: &str| -> Outcome<Vec<i32>> {
         Ok(raw(&file, l, name, Dtype::I32)?.as_chunks().0.iter().map(|b| i32::from_le_bytes(*b)).collect())
     };
-    let pair = |l: u8, name: &str| -> Outcome<[i32; 2]> { i32s(l, name)?.try_into().map_err(|_| format!("l{l}.{name} is not a pair")) };
+    let pair = |l: u8, name: &str| -> Outcome<[i32; 2]> {
+        i32s(l, name)?.try_into().map_err(|_| format!("l{l}.{name} is not a pair"))
+    };
     let level = |l: u8| -> Outcome<LevelTensors> {
         Ok(LevelTensors {
             slots: i32s(l, "slots")?.as_chunks().0.to_vec(),

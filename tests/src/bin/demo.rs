@@ -43,13 +43,22 @@ fn demo(rates: &[String], out: &Path) -> Fallible<()> {
     );
     for rate in rates {
         let folder = out.join(format!("{rate}bpp"));
-        let encoded = reports(Command::new(&tessera).args(["encode", "--json", "--force", "--bpp", rate, "-o"]).arg(&folder).arg(samples()))?;
-        let decoded = reports(Command::new(&tessera).args(["decode", "--json", "--force", "-o"]).arg(&folder).arg(&folder))?;
+        let encoded = reports(
+            Command::new(&tessera)
+                .args(["encode", "--json", "--force", "--bpp", rate, "-o"])
+                .arg(&folder)
+                .arg(samples()),
+        )?;
+        let decoded =
+            reports(Command::new(&tessera).args(["decode", "--json", "--force", "-o"]).arg(&folder).arg(&folder))?;
         for (tsr, report) in &encoded {
             row(report, decoded.get(tsr).ok_or("a file was not decoded")?)?;
         }
     }
-    println!("\nTimes are for a loaded model. Look at the pictures in {}/; 'tessera info FILE.tsr' shows what a file holds.", out.display());
+    println!(
+        "\nTimes are for a loaded model. Look at the pictures in {}/; 'tessera info FILE.tsr' shows what a file holds.",
+        out.display()
+    );
     Ok(())
 }
 

@@ -50,7 +50,15 @@ fn large(side: u32) -> Result<(), Box<dyn Error>> {
     let tessera = this.with_file_name(format!("tessera{}", std::env::consts::EXE_SUFFIX));
     for (step, from, to) in [("encode", &jpeg, &tsr), ("decode", &tsr, &png)] {
         // A process of its own per step, whose only child is the step: its children's peak is the step's.
-        let status = Command::new(&this).arg("--measure").arg(&tessera).arg(step).arg(from).arg("-o").arg(to).arg("--force").status()?;
+        let status = Command::new(&this)
+            .arg("--measure")
+            .arg(&tessera)
+            .arg(step)
+            .arg(from)
+            .arg("-o")
+            .arg(to)
+            .arg("--force")
+            .status()?;
         if !status.success() {
             return Err(format!("{step} failed or took too much memory").into());
         }

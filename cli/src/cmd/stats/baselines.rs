@@ -57,7 +57,11 @@ impl Baselines {
 
 fn zlib(bytes: &[u8]) -> Result<usize> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(bytes).and_then(|()| encoder.finish()).map(|out| out.len()).map_err(|error| failed("zlib", &error))
+    encoder
+        .write_all(bytes)
+        .and_then(|()| encoder.finish())
+        .map(|out| out.len())
+        .map_err(|error| failed("zlib", &error))
 }
 
 fn zstd(bytes: &[u8]) -> Result<usize> {

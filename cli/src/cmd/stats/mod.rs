@@ -23,7 +23,7 @@ use crate::{
     cmd::{decode::MAX_INPUT_BYTES, encode},
     engine::{Engine, PackHandle, Shared},
     explain,
-    failure::{Exit, Failure, Result},
+    failure::{Exit, Result},
     files::{self, Source},
     print,
 };
@@ -116,7 +116,7 @@ fn of_file(path: &std::path::Path, engine: &Engine<'_>) -> Result<Row> {
     let file = container::read(&bytes, &Limits::default()).map_err(|error| explain::foreign_or(&bytes, &error))?;
     let pack = engine.pack_of(&file.header)?;
     let grid = tokens(&file, &pack)?;
-    Ok(Row { prior: costs(&grid, &pack)?, searched: None, ..row(path, &grid)? })
+    Ok(Row { prior: costs(&grid, &pack)?, searched: None, ..row(&grid)? })
 }
 
 fn of_picture(path: &std::path::Path, arguments: &Stats, shared: &Shared, engine: &mut Engine<'_>) -> Result<Row> {
@@ -137,21 +137,17 @@ fn of_picture(path: &std::path::Path, arguments: &Stats, shared: &Shared, engine
     };
     let nearest = grid_at(0.0)?;
     let searched = grid_at(arguments.lambda.unwrap_or(pack.search_lambda()))?;
-    Ok(Row {
-        prior: costs(&nearest, &pack)?,
-        searched: Some(costs(&searched, &pack)?),
-        ..row(path, &nearest)?
-    })
+    Ok(Row { prior: costs(&nearest, &pack)?, searched: Some(costs(&searched, &pack)?), ..row(&nearest)? })
 }
 
-fn row(path: &std::path::Path, grid: &TokenGrid) -> Result<Row> {
+fn row(grid: &TokenGrid) -> Result<Row> {
     let mut baselines = Baselines::default();
     let mut tokens = Vec::new();
     for (level, &depth) in grid.depths().iter().enumerate() {
         baselines.add(&Baselines::of(grid.level(level), depth)?);
         tokens.push((depth, grid.level(level).to_vec()));
     }
-    Ok(Row { file: path.display().to_string(), tokens, baselines, ..Row::default() })
+    Ok(Row { tokens, baselines, ..Row::default() })
 }
 
 fn tokens(file: &container::File, pack: &PackHandle) -> Result<TokenGrid> {
@@ -159,9 +155,7 @@ fn tokens(file: &container::File, pack: &PackHandle) -> Result<TokenGrid> {
     let depths = file.header.rung.depths(pack.full_depth());
     let prior = pack.prior(file.header.prior)?;
     file.bands()
-        .and_then(|coded| {
-            bands::decode_bands(&coded, shape, &depths, prior, &Limits::default(), 1)
-        })
+        .and_then(|coded| bands::decode_bands(&coded, shape, &depths, prior, &Limits::default(), 1))
         .map_err(|error| explain::core(&error))
 }
 

@@ -15,7 +15,6 @@ pub struct Costs {
 /// One picture.
 #[derive(Clone, Debug, Default)]
 pub struct Row {
-    pub file: String,
     /// Depth and tokens of every level.
     pub tokens: Vec<(u8, Vec<u16>)>,
     pub baselines: Baselines,
@@ -108,7 +107,9 @@ impl Summary {
     pub fn page(&self) -> String {
         let cell = |value: Option<f64>, digits: usize| value.map_or("-".to_owned(), |v| format!("{v:.digits$}"));
         let mut rows = vec![["method", "bits/token", "saved %", "one stream"].map(str::to_owned).to_vec()];
-        rows.extend(self.methods.iter().map(|m| vec![m.method.to_owned(), cell(m.bits_per_token, 3), cell(m.saved, 1), cell(m.one_stream_bits_per_token, 3)]));
+        rows.extend(self.methods.iter().map(|m| {
+            vec![m.method.to_owned(), cell(m.bits_per_token, 3), cell(m.saved, 1), cell(m.one_stream_bits_per_token, 3)]
+        }));
         let files = if self.files == 1 { "picture" } else { "pictures" };
         format!("{} {files}, {} tokens\n\n{}", self.files, print::grouped(self.tokens), print::table(&rows))
     }

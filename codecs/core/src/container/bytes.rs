@@ -30,10 +30,7 @@ impl<'a> Bytes<'a> {
 
     pub fn take(&mut self, len: usize, what: &str) -> Result<&'a [u8]> {
         if len > self.remaining() {
-            return Err(Error::truncated(format!(
-                "{what} needs {len} bytes, {} are left",
-                self.remaining()
-            )));
+            return Err(Error::truncated(format!("{what} needs {len} bytes, {} are left", self.remaining())));
         }
         let taken = &self.data[self.at..][..len];
         self.at += len;
@@ -62,12 +59,9 @@ impl<'a> Bytes<'a> {
             value |= u64::from(byte & 0x7f) << shift;
             if byte & 0x80 == 0 {
                 if byte == 0 && shift > 0 {
-                    return Err(Error::corrupt(format!(
-                        "{what} is not in its shortest form"
-                    )));
+                    return Err(Error::corrupt(format!("{what} is not in its shortest form")));
                 }
-                return u32::try_from(value)
-                    .map_err(|_| Error::corrupt(format!("{what} exceeds 32 bits")));
+                return u32::try_from(value).map_err(|_| Error::corrupt(format!("{what} exceeds 32 bits")));
             }
         }
         Err(Error::corrupt(format!("{what} exceeds 32 bits")))
@@ -89,17 +83,7 @@ mod tests {
 
     #[test]
     fn varints_survive_and_only_their_shortest_form_is_read() {
-        for value in [
-            0,
-            1,
-            127,
-            128,
-            16_383,
-            16_384,
-            2_097_151,
-            2_097_152,
-            u32::MAX,
-        ] {
+        for value in [0, 1, 127, 128, 16_383, 16_384, 2_097_151, 2_097_152, u32::MAX] {
             let mut out = Vec::new();
             put_varint(&mut out, value);
             let mut bytes = Bytes::new(&out, 0);
@@ -110,12 +94,7 @@ mod tests {
                 assert!(matches!(error, Error::Truncated { .. }));
             }
         }
-        for bad in [
-            &[0x80, 0x00][..],
-            &[0xff, 0x80, 0x00],
-            &[0xff; 6],
-            &[0xff, 0xff, 0xff, 0xff, 0x1f],
-        ] {
+        for bad in [&[0x80, 0x00][..], &[0xff, 0x80, 0x00], &[0xff; 6], &[0xff, 0xff, 0xff, 0xff, 0x1f]] {
             let error = Bytes::new(bad, 0).varint("n").unwrap_err();
             assert!(matches!(error, Error::Corrupt { .. }));
         }

@@ -71,12 +71,7 @@ pub struct Chunk {
 impl Chunk {
     /// The chunk of one coded band.
     pub fn tokens(sequence: u32, band: CodedBand) -> Self {
-        Self {
-            kind: ChunkKind::Tokens,
-            sequence,
-            token_crc: Some(band.token_crc),
-            payload: band.bytes,
-        }
+        Self { kind: ChunkKind::Tokens, sequence, token_crc: Some(band.token_crc), payload: band.bytes }
     }
 
     /// The coded band that a chunk of tokens holds.
@@ -85,10 +80,7 @@ impl Chunk {
     /// [`Error::Corrupt`] if it is no chunk of tokens or has no token checksum.
     pub fn band(&self) -> Result<CodedBand> {
         match (self.kind, self.token_crc) {
-            (ChunkKind::Tokens, Some(token_crc)) => Ok(CodedBand {
-                bytes: self.payload.clone(),
-                token_crc,
-            }),
+            (ChunkKind::Tokens, Some(token_crc)) => Ok(CodedBand { bytes: self.payload.clone(), token_crc }),
             _ => Err(Error::corrupt(format!(
                 "chunk {} {} is no band of tokens with a checksum",
                 self.kind.name(),
@@ -99,18 +91,13 @@ impl Chunk {
 
     /// A chunk of other content.
     pub fn new(kind: ChunkKind, payload: Vec<u8>) -> Self {
-        Self {
-            kind,
-            sequence: 0,
-            token_crc: None,
-            payload,
-        }
+        Self { kind, sequence: 0, token_crc: None, payload }
     }
 
     /// Appends the chunk's bytes. `header_crc` is the CRC-32C of the header's bytes.
     pub(super) fn put(&self, out: &mut Vec<u8>, header_crc: u32, last: bool) -> Result<()> {
-        let len = u32::try_from(self.payload.len())
-            .map_err(|_| Error::parameter("a chunk's payload has 4 GiB or more"))?;
+        let len =
+            u32::try_from(self.payload.len()).map_err(|_| Error::parameter("a chunk's payload has 4 GiB or more"))?;
         let start = out.len();
         let flag = |on: bool, bit: u8| if on { bit } else { 0 };
         out.push(
@@ -155,9 +142,7 @@ impl<'a> RawChunk<'a> {
         let stored = bytes.u32("chunk checksum")?;
         let payload = bytes.take(len, "chunk payload")?;
         if crc32c::crc32c_append(crc, payload) != stored {
-            return Err(Error::corrupt(format!(
-                "the checksum of the chunk at byte {start} does not hold"
-            )));
+            return Err(Error::corrupt(format!("the checksum of the chunk at byte {start} does not hold")));
         }
         Ok(Self { payload, ..raw })
     }
@@ -196,13 +181,9 @@ impl<'a> RawChunk<'a> {
         };
         let shortest_kind = flags & KIND_MASK != KIND_EXTENDED || code >= KIND_EXTENDED;
         let shortest_sequence = flags & SEQUENCE == 0 || sequence != 0;
-        let kind_as_specified = head
-            .kind()
-            .is_none_or(|kind| kind.is_ancillary() == head.ancillary);
+        let kind_as_specified = head.kind().is_none_or(|kind| kind.is_ancillary() == head.ancillary);
         if !(shortest_kind && shortest_sequence && kind_as_specified) {
-            return Err(Error::corrupt(format!(
-                "the head of the chunk at byte {start} contradicts itself"
-            )));
+            return Err(Error::corrupt(format!("the head of the chunk at byte {start} contradicts itself")));
         }
         let (what, limit) = match head.ancillary {
             true => ("bytes of a metadata chunk", limits.max_metadata_bytes),
@@ -226,10 +207,9 @@ impl<'a> RawChunk<'a> {
                 payload: self.payload.to_vec(),
             })),
             None if self.ancillary => Ok(None),
-            None => Err(Error::unsupported(format!(
-                "chunk kind {}, which the file cannot be decoded without",
-                self.code
-            ))),
+            None => {
+                Err(Error::unsupported(format!("chunk kind {}, which the file cannot be decoded without", self.code)))
+            }
         }
     }
 

@@ -99,16 +99,9 @@ impl Header {
 
     /// The header's bytes.
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
-        let MediaShape::Image {
-            width,
-            height,
-            color,
-            alpha,
-        } = self.media;
+        let MediaShape::Image { width, height, color, alpha } = self.media;
         if width == 0 || height == 0 {
-            return Err(Error::parameter(format!(
-                "image of {width}x{height} pixels"
-            )));
+            return Err(Error::parameter(format!("image of {width}x{height} pixels")));
         }
         let mut out = MAGIC.to_vec();
         out.push(VERSION);
@@ -150,12 +143,7 @@ impl Header {
         };
         let media = parse_image(bytes, flags, limits)?;
         let (rung, prior) = parse_rung(bytes)?;
-        Ok(Self {
-            pack: PackRef { hash, id },
-            rung,
-            prior,
-            media,
-        })
+        Ok(Self { pack: PackRef { hash, id }, rung, prior, media })
     }
 }
 
@@ -178,9 +166,7 @@ fn parse_magic(bytes: &mut Bytes<'_>) -> Result<()> {
     }
     match bytes.byte("format version")? {
         VERSION => Ok(()),
-        other => Err(Error::unsupported(format!(
-            "format version {other}; this build reads version {VERSION}"
-        ))),
+        other => Err(Error::unsupported(format!("format version {other}; this build reads version {VERSION}"))),
     }
 }
 
@@ -219,21 +205,14 @@ fn parse_image(bytes: &mut Bytes<'_>, flags: u8, limits: &Limits) -> Result<Medi
     Ok(MediaShape::Image {
         width,
         height,
-        color: if flags & IMAGE_GRAY != 0 {
-            Color::Gray
-        } else {
-            Color::Rgb
-        },
+        color: if flags & IMAGE_GRAY != 0 { Color::Gray } else { Color::Rgb },
         alpha: flags & IMAGE_ALPHA != 0,
     })
 }
 
 fn put_rung(out: &mut Vec<u8>, rung: Rung, prior: PriorKind) -> Result<()> {
     if rung.levels == 0 || rung.depth == 0 || rung.depth > MAX_DEPTH {
-        return Err(Error::parameter(format!(
-            "rung of {} levels and {} bits",
-            rung.levels, rung.depth
-        )));
+        return Err(Error::parameter(format!("rung of {} levels and {} bits", rung.levels, rung.depth)));
     }
     let levels = (rung.levels - 1).min(RUNG_MANY_LEVELS);
     let trained = match prior {
@@ -270,18 +249,10 @@ mod tests {
 
     fn header(levels: u8, depth: u8, id: Option<&str>) -> Header {
         Header {
-            pack: PackRef {
-                hash: *b"12345678",
-                id: id.map(str::to_owned),
-            },
+            pack: PackRef { hash: *b"12345678", id: id.map(str::to_owned) },
             rung: Rung { levels, depth },
             prior: PriorKind::Trained,
-            media: MediaShape::Image {
-                width: 16_383,
-                height: 1,
-                color: Color::Gray,
-                alpha: true,
-            },
+            media: MediaShape::Image { width: 16_383, height: 1, color: Color::Gray, alpha: true },
         }
     }
 
@@ -321,13 +292,7 @@ mod tests {
         assert!(matches!(parse(b"\xd4S"), Err(Error::Truncated { .. })));
         assert!(matches!(parse(b"\x89PNG"), Err(Error::Unsupported { .. })));
         assert!(matches!(parse(b"TSR\x01"), Err(Error::Unsupported { .. })));
-        assert!(matches!(
-            parse(b"\xd4SR\x02"),
-            Err(Error::Unsupported { .. })
-        ));
-        assert!(matches!(
-            parse(b"\xd4SR\x01\x01"),
-            Err(Error::Unsupported { .. })
-        ));
+        assert!(matches!(parse(b"\xd4SR\x02"), Err(Error::Unsupported { .. })));
+        assert!(matches!(parse(b"\xd4SR\x01\x01"), Err(Error::Unsupported { .. })));
     }
 }

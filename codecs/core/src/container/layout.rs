@@ -56,11 +56,7 @@ struct Parts {
 
 impl Parts {
     fn push(&mut self, name: impl Into<String>, bytes: usize) {
-        self.list.push(Part {
-            name: name.into(),
-            offset: self.at as u64,
-            bytes: bytes as u64,
-        });
+        self.list.push(Part { name: name.into(), offset: self.at as u64, bytes: bytes as u64 });
         self.at += bytes;
     }
 }

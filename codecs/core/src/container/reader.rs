@@ -68,11 +68,7 @@ pub(super) fn walk<'a>(
     let header_crc = crc32c::crc32c(bytes.since(0));
     let mut seen = BTreeSet::new();
     loop {
-        limits::check(
-            "number of chunks",
-            seen.len() as u64 + 1,
-            u64::from(limits.max_chunks),
-        )?;
+        limits::check("number of chunks", seen.len() as u64 + 1, u64::from(limits.max_chunks))?;
         let start = bytes.at();
         let raw = RawChunk::parse(&mut bytes, header_crc, limits)?;
         if !seen.insert(raw.key()) {
@@ -85,8 +81,6 @@ pub(super) fn walk<'a>(
     }
     match bytes.remaining() {
         0 => Ok(header),
-        extra => Err(Error::corrupt(format!(
-            "{extra} bytes follow the last chunk"
-        ))),
+        extra => Err(Error::corrupt(format!("{extra} bytes follow the last chunk"))),
     }
 }

@@ -51,11 +51,7 @@ pub fn salvage(data: &[u8], limits: &Limits) -> Result<Salvaged> {
         header_crc: crc32c::crc32c(bytes.since(0)),
         effort: data.len().saturating_mul(SEARCH_EFFORT),
     };
-    let mut salvaged = Salvaged {
-        header,
-        chunks: Vec::new(),
-        losses: Vec::new(),
-    };
+    let mut salvaged = Salvaged { header, chunks: Vec::new(), losses: Vec::new() };
     let mut at = bytes.at();
     let mut ended = false;
     let mut seen = BTreeSet::new();
@@ -74,18 +70,10 @@ pub fn salvage(data: &[u8], limits: &Limits) -> Result<Salvaged> {
         };
         match outcome {
             Ok(chunk) => salvaged.chunks.extend(chunk),
-            Err(error) => salvaged.losses.push(Loss {
-                offset: at as u64,
-                bytes: (next - at) as u64,
-                error,
-            }),
+            Err(error) => salvaged.losses.push(Loss { offset: at as u64, bytes: (next - at) as u64, error }),
         }
         let parts = salvaged.chunks.len() + salvaged.losses.len();
-        limits::check(
-            "number of chunks",
-            parts as u64,
-            u64::from(limits.max_chunks),
-        )?;
+        limits::check("number of chunks", parts as u64, u64::from(limits.max_chunks))?;
         at = next;
     }
     if !ended {

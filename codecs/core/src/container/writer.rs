@@ -20,11 +20,7 @@ pub fn write(header: &Header, chunks: &[Chunk]) -> Result<Vec<u8>> {
     let mut seen = BTreeSet::new();
     for (n, chunk) in chunks.iter().enumerate() {
         if !seen.insert((chunk.kind, chunk.sequence)) {
-            return Err(Error::parameter(format!(
-                "two chunks are {} {}",
-                chunk.kind.name(),
-                chunk.sequence
-            )));
+            return Err(Error::parameter(format!("two chunks are {} {}", chunk.kind.name(), chunk.sequence)));
         }
         chunk.put(&mut out, header_crc, n + 1 == chunks.len())?;
     }

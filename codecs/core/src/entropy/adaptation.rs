@@ -22,22 +22,11 @@ pub struct Adaptation {
 
 impl Adaptation {
     /// What `.tsr` version 1 uses.
-    pub const DEFAULT: Self = Self {
-        weight: 640,
-        node: 128,
-        agreement: 256,
-        prefix: 192,
-        memory: 4096,
-    };
+    pub const DEFAULT: Self = Self { weight: 640, node: 128, agreement: 256, prefix: 192, memory: 4096 };
 
     /// No adaptation: the network's probabilities as they are.
-    pub const OFF: Self = Self {
-        weight: u32::MAX,
-        node: u32::MAX,
-        agreement: u32::MAX,
-        prefix: u32::MAX,
-        memory: u32::MAX,
-    };
+    pub const OFF: Self =
+        Self { weight: u32::MAX, node: u32::MAX, agreement: u32::MAX, prefix: u32::MAX, memory: u32::MAX };
 }
 
 impl Default for Adaptation {

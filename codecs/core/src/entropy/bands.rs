@@ -60,10 +60,7 @@ pub fn split(shape: GridShape, limits: &Limits) -> Result<Vec<Band>> {
     Ok((0..count)
         .map(|band| {
             let rows = row(band)..row(band + 1);
-            let shape = GridShape {
-                y: rows.end - rows.start,
-                ..shape
-            };
+            let shape = GridShape { y: rows.end - rows.start, ..shape };
             Band { rows, shape }
         })
         .collect())
@@ -73,18 +70,11 @@ pub fn split(shape: GridShape, limits: &Limits) -> Result<Vec<Band>> {
 ///
 /// # Errors
 /// As [`TokenPrior::session`].
-pub fn encode_bands(
-    grid: &TokenGrid,
-    prior: &dyn TokenPrior,
-    threads: usize,
-) -> Result<Vec<CodedBand>> {
+pub fn encode_bands(grid: &TokenGrid, prior: &dyn TokenPrior, threads: usize) -> Result<Vec<CodedBand>> {
     let bands = split(grid.shape(), &UNLIMITED)?;
     in_parallel(bands.len(), threads, |n| {
         let band = extract(grid, &bands[n])?;
-        Ok(CodedBand {
-            bytes: encode_tokens(&band, prior)?,
-            token_crc: band.crc(),
-        })
+        Ok(CodedBand { bytes: encode_tokens(&band, prior)?, token_crc: band.crc() })
     })
 }
 
@@ -106,15 +96,9 @@ pub fn decode_bands(
     let mut grid = TokenGrid::with_limits(shape, depths, limits)?;
     let bands = split(shape, limits)?;
     if coded.len() != bands.len() {
-        return Err(Error::corrupt(format!(
-            "{} streams for a grid of {} bands",
-            coded.len(),
-            bands.len()
-        )));
+        return Err(Error::corrupt(format!("{} streams for a grid of {} bands", coded.len(), bands.len())));
     }
-    let decoded = in_parallel(bands.len(), threads, |n| {
-        decode_band(&bands[n], &coded[n], depths, prior, limits)
-    })?;
+    let decoded = in_parallel(bands.len(), threads, |n| decode_band(&bands[n], &coded[n], depths, prior, limits))?;
     for (band, tokens) in bands.iter().zip(&decoded) {
         insert(&mut grid, band, tokens)?;
     }
@@ -214,10 +198,7 @@ const UNLIMITED: Limits = Limits {
 };
 
 fn check_band(grid: &TokenGrid, band: &Band) -> Result<()> {
-    let expected = GridShape {
-        y: band.rows.end.saturating_sub(band.rows.start),
-        ..grid.shape()
-    };
+    let expected = GridShape { y: band.rows.end.saturating_sub(band.rows.start), ..grid.shape() };
     if band.shape != expected || expected.y == 0 || band.rows.end > grid.shape().y {
         return Err(Error::parameter("a band that is not of the grid"));
     }
@@ -234,11 +215,7 @@ fn frame_range(grid: &TokenGrid, band: &Band) -> Range<usize> {
 }
 
 /// Runs `0..count` on up to `threads` threads and returns the results in order, or the first error.
-fn in_parallel<T: Send>(
-    count: usize,
-    threads: usize,
-    job: impl Fn(usize) -> Result<T> + Sync,
-) -> Result<Vec<T>> {
+fn in_parallel<T: Send>(count: usize, threads: usize, job: impl Fn(usize) -> Result<T> + Sync) -> Result<Vec<T>> {
     let threads = threads.min(count);
     if threads <= 1 {
         return (0..count).map(job).collect();
@@ -260,9 +237,7 @@ fn in_parallel<T: Send>(
             });
         }
     });
-    let mut done = done
-        .into_inner()
-        .unwrap_or_else(|poison| poison.into_inner());
+    let mut done = done.into_inner().unwrap_or_else(|poison| poison.into_inner());
     done.sort_unstable_by_key(|(n, _)| *n);
     done.into_iter().map(|(_, result)| result).collect()
 }

@@ -62,21 +62,13 @@ pub fn decode_tokens(
 pub fn ideal_bits(grid: &TokenGrid, prior: &dyn TokenPrior) -> Result<f64> {
     let mut bits = 0.0;
     for_each_decision(grid, prior, |bit, one| {
-        let ones = if bit {
-            u32::from(one)
-        } else {
-            65_536 - u32::from(one)
-        };
+        let ones = if bit { u32::from(one) } else { 65_536 - u32::from(one) };
         bits -= (f64::from(ones) / 65_536.0).log2();
     })?;
     Ok(bits)
 }
 
-fn for_each_decision(
-    grid: &TokenGrid,
-    prior: &dyn TokenPrior,
-    mut decide: impl FnMut(bool, u16),
-) -> Result<()> {
+fn for_each_decision(grid: &TokenGrid, prior: &dyn TokenPrior, mut decide: impl FnMut(bool, u16)) -> Result<()> {
     let mut session = prior.session(grid.shape(), grid.depths())?;
     for (level, &depth) in grid.depths().iter().enumerate() {
         for &token in grid.level(level) {

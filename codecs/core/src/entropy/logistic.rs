@@ -61,10 +61,7 @@ mod tests {
             assert!(squash(log_odds) <= squash(log_odds + 1));
         }
         for log_odds in 1..530_000 {
-            assert_eq!(
-                65_536 - u32::from(squash(log_odds)),
-                u32::from(squash(-log_odds))
-            );
+            assert_eq!(65_536 - u32::from(squash(log_odds)), u32::from(squash(-log_odds)));
         }
         assert_eq!(squash(0), 1 << 15);
         assert_eq!(squash(i32::MIN), P_MIN as u16);

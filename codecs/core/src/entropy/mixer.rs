@@ -11,8 +11,7 @@ use super::logistic::{NAT_BITS, squash};
 
 /// Neighbours whose paths are compared with a token's own, as (dt, dy, dx): left, above, above right,
 /// above left, and the co-located token of the previous frame.
-pub(super) const NEIGHBOURS: [(i8, i8, i8); 5] =
-    [(0, 0, -1), (0, -1, 0), (0, -1, 1), (0, -1, -1), (-1, 0, 0)];
+pub(super) const NEIGHBOURS: [(i8, i8, i8); 5] = [(0, 0, -1), (0, -1, 0), (0, -1, 1), (0, -1, -1), (-1, 0, 0)];
 /// Index of the left neighbour in [`NEIGHBOURS`].
 const LEFT: usize = 0;
 /// 3 to the number of neighbours.
@@ -87,10 +86,7 @@ pub(super) struct Mixer {
 impl Mixer {
     /// A mixer that has learned nothing, for tokens of `depth` bits.
     pub fn new(depth: u8, constants: Adaptation) -> Self {
-        let fresh = Weight {
-            value: WEIGHT_ONE,
-            curvature: 0,
-        };
+        let fresh = Weight { value: WEIGHT_ONE, curvature: 0 };
         let depth = u32::from(depth);
         let nodes = 1 << depth;
         Self {
@@ -118,11 +114,7 @@ impl Mixer {
         let mut agreement = 0;
         for leaf in self.leaves {
             let below = leaf >> (self.depth - depth - 1);
-            let state = if below >> 1 == node {
-                1 + (below & 1)
-            } else {
-                0
-            };
+            let state = if below >> 1 == node { 1 + (below & 1) } else { 0 };
             agreement = agreement * 3 + state;
         }
         let agreement = depth as usize * AGREEMENTS + agreement;
@@ -134,13 +126,7 @@ impl Mixer {
         let bias = self.nodes[node].bias
             + self.agreements[agreement].bias
             + prefix.map_or(0, |prefix| self.prefixes[prefix].bias);
-        Prediction {
-            node,
-            one: squash(weighted as i32 + bias),
-            stretched,
-            agreement,
-            prefix,
-        }
+        Prediction { node, one: squash(weighted as i32 + bias), stretched, agreement, prefix }
     }
 
     /// Learns from the outcome of a decision.

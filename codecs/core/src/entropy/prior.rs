@@ -17,8 +17,7 @@ pub trait TokenPrior: Send + Sync {
     /// # Errors
     /// [`Error::Parameter`](crate::Error::Parameter) for an empty shape or bad depths,
     /// [`Error::Mismatch`](crate::Error::Mismatch) if the prior does not know that many levels or bits.
-    fn session<'a>(&'a self, shape: GridShape, depths: &[u8])
-    -> Result<Box<dyn PriorSession + 'a>>;
+    fn session<'a>(&'a self, shape: GridShape, depths: &[u8]) -> Result<Box<dyn PriorSession + 'a>>;
 }
 
 /// A walk over one grid in coding order: level by level, each in the order `[t][y][x]`.
@@ -57,11 +56,7 @@ impl TokenPrior for UniformPrior {
         0
     }
 
-    fn session<'a>(
-        &'a self,
-        shape: GridShape,
-        depths: &[u8],
-    ) -> Result<Box<dyn PriorSession + 'a>> {
+    fn session<'a>(&'a self, shape: GridShape, depths: &[u8]) -> Result<Box<dyn PriorSession + 'a>> {
         check_session(shape, depths)?;
         Ok(Box::new(UniformSession))
     }
@@ -79,10 +74,7 @@ impl PriorSession for UniformSession {
 
 /// What every prior demands of a session's arguments.
 pub(super) fn check_session(shape: GridShape, depths: &[u8]) -> Result<()> {
-    let unlimited = Limits {
-        max_tokens: u64::MAX,
-        ..Limits::default()
-    };
+    let unlimited = Limits { max_tokens: u64::MAX, ..Limits::default() };
     shape.check(&unlimited)?;
     check_depths(shape, depths)
 }

@@ -30,9 +30,7 @@ struct Decision {
 
 impl Decision {
     fn new(one: u16) -> Self {
-        Self {
-            one: NonZeroU16::new(one).unwrap_or(NonZeroU16::MIN),
-        }
+        Self { one: NonZeroU16::new(one).unwrap_or(NonZeroU16::MIN) }
     }
 
     fn zero(self) -> NonZeroU16 {
@@ -47,10 +45,7 @@ impl EntropyModel<PRECISION> for Decision {
 }
 
 impl EncoderModel<PRECISION> for Decision {
-    fn left_cumulative_and_probability(
-        &self,
-        symbol: impl std::borrow::Borrow<bool>,
-    ) -> Option<(u16, NonZeroU16)> {
+    fn left_cumulative_and_probability(&self, symbol: impl std::borrow::Borrow<bool>) -> Option<(u16, NonZeroU16)> {
         Some(match *symbol.borrow() {
             false => (0, self.zero()),
             true => (self.zero().get(), self.one),
@@ -61,11 +56,7 @@ impl EncoderModel<PRECISION> for Decision {
 impl DecoderModel<PRECISION> for Decision {
     fn quantile_function(&self, quantile: u16) -> (bool, u16, NonZeroU16) {
         let zero = self.zero();
-        if quantile < zero.get() {
-            (false, 0, zero)
-        } else {
-            (true, zero.get(), self.one)
-        }
+        if quantile < zero.get() { (false, 0, zero) } else { (true, zero.get(), self.one) }
     }
 }
 
@@ -76,9 +67,7 @@ pub(super) struct BitEncoder {
 
 impl BitEncoder {
     pub fn new() -> Self {
-        Self {
-            coder: RangeEncoder::new(),
-        }
+        Self { coder: RangeEncoder::new() }
     }
 
     /// Codes `bit`, of which `one / 65,536` is the probability to be 1; `one` is not 0.
@@ -139,10 +128,7 @@ impl<'a> BitDecoder<'a> {
     /// # Errors
     /// None on real input; the signature follows the coder's.
     pub fn new(payload: &'a [u8]) -> Result<Self> {
-        let words = Words {
-            payload,
-            past_end: 0,
-        };
+        let words = Words { payload, past_end: 0 };
         let coder = RangeDecoder::with_backend(words).map_err(|PastEnd| past_end())?;
         Ok(Self { coder })
     }
@@ -153,12 +139,10 @@ impl<'a> BitDecoder<'a> {
     /// [`Error::Truncated`] once the bits run past any that an encoder could have meant,
     /// [`Error::Corrupt`] for bytes that no encoder writes.
     pub fn take(&mut self, one: u16) -> Result<bool> {
-        self.coder
-            .decode_symbol(Decision::new(one))
-            .map_err(|error| match error {
-                CoderError::Backend(PastEnd) => past_end(),
-                CoderError::Frontend(_) => Error::corrupt("the coded tokens are not decodable"),
-            })
+        self.coder.decode_symbol(Decision::new(one)).map_err(|error| match error {
+            CoderError::Backend(PastEnd) => past_end(),
+            CoderError::Frontend(_) => Error::corrupt("the coded tokens are not decodable"),
+        })
     }
 
     /// Checks that the payload was read to its end.
@@ -169,9 +153,7 @@ impl<'a> BitDecoder<'a> {
         // The closing word was written or left out, so the last read is 3 or 4 words past the end.
         let (words, ..) = self.coder.into_raw_parts();
         if words.past_end < LOOKAHEAD - 1 {
-            return Err(Error::corrupt(
-                "the coded tokens are longer than their count",
-            ));
+            return Err(Error::corrupt("the coded tokens are longer than their count"));
         }
         Ok(())
     }

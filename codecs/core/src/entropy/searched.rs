@@ -68,13 +68,7 @@ struct PathCosts {
 
 impl PathCosts {
     /// The candidate of least cost; the nearer one among equals.
-    fn cheapest(
-        &mut self,
-        candidates: &[Candidate],
-        depth: u8,
-        lambda: f32,
-        session: &mut dyn PriorSession,
-    ) -> u16 {
+    fn cheapest(&mut self, candidates: &[Candidate], depth: u8, lambda: f32, session: &mut dyn PriorSession) -> u16 {
         let [nearest, _, ..] = candidates else {
             return candidates.first().map_or(0, |c| c.index);
         };

@@ -59,20 +59,10 @@ impl NestedCodebook {
             )));
         }
         if let Some(at) = nodes.iter().position(|value| !value.is_finite()) {
-            return Err(Error::parameter(format!(
-                "codebook row {} holds a value that is not finite",
-                at / dim
-            )));
+            return Err(Error::parameter(format!("codebook row {} holds a value that is not finite", at / dim)));
         }
-        let scans = (0..=depth)
-            .map(|d| Scan::new(dim, &nodes[dim << d..dim << (d + 1)]))
-            .collect();
-        Ok(Self {
-            dim,
-            depth,
-            nodes,
-            scans,
-        })
+        let scans = (0..=depth).map(|d| Scan::new(dim, &nodes[dim << d..dim << (d + 1)])).collect();
+        Ok(Self { dim, depth, nodes, scans })
     }
 
     /// Dimensions of a codeword.
@@ -90,10 +80,7 @@ impl NestedCodebook {
     /// # Panics
     /// If `depth` exceeds the codebook's or `index` is not below `2^depth`.
     pub fn centroid(&self, depth: u8, index: u16) -> &[f32] {
-        assert!(
-            depth <= self.depth && u32::from(index) >> depth == 0,
-            "no codeword {index} at depth {depth}"
-        );
+        assert!(depth <= self.depth && u32::from(index) >> depth == 0, "no codeword {index} at depth {depth}");
         &self.nodes[((1 << depth) + usize::from(index)) * self.dim..][..self.dim]
     }
 
@@ -122,10 +109,9 @@ impl NestedCodebook {
         let mut scored: Vec<Scored> = Vec::with_capacity(n.min(1 << depth));
         self.scans[usize::from(depth)].nearest_n(vector, n, &mut scored);
         out.clear();
-        out.extend(scored.iter().map(|s| Candidate {
-            index: s.index,
-            distortion: self.distortion(depth, s.index, vector),
-        }));
+        out.extend(
+            scored.iter().map(|s| Candidate { index: s.index, distortion: self.distortion(depth, s.index, vector) }),
+        );
     }
 
     fn distortion(&self, depth: u8, index: u16, vector: &[f32]) -> f32 {

@@ -30,9 +30,7 @@ impl ResidualCodebook {
         }
         let same = |l: &NestedCodebook| l.dim() == first.dim() && l.depth() == first.depth();
         if !levels.iter().all(same) {
-            return Err(Error::parameter(
-                "all levels of a codebook need the same dimensions and depth",
-            ));
+            return Err(Error::parameter("all levels of a codebook need the same dimensions and depth"));
         }
         Ok(Self { levels })
     }
@@ -113,12 +111,7 @@ impl ResidualCodebook {
     }
 
     /// Checks latents, shape and rung, and allocates the grid of zeros to fill.
-    pub(crate) fn grid_for(
-        &self,
-        latents: &[f32],
-        shape: LatentShape,
-        rung: Rung,
-    ) -> Result<TokenGrid> {
+    pub(crate) fn grid_for(&self, latents: &[f32], shape: LatentShape, rung: Rung) -> Result<TokenGrid> {
         self.check_rung(rung)?;
         let grid: GridShape = shape.grid(rung.levels);
         let positions = grid.check(&Limits::default())? / usize::from(rung.levels);
@@ -187,37 +180,23 @@ mod tests {
     fn latents_that_do_not_fit_are_refused() {
         let book = tree_codebook(4, 6, 2);
         let shape = LatentShape { t: 1, y: 1, x: 2 };
-        let rung = Rung {
-            levels: 1,
-            depth: 6,
-        };
+        let rung = Rung { levels: 1, depth: 6 };
         assert!(book.quantize(&[0.0; 8], shape, rung).is_ok());
         assert!(book.quantize(&[0.0; 7], shape, rung).is_err());
         assert!(book.quantize(&[f32::NAN; 8], shape, rung).is_err());
         for (levels, depth) in [(0, 6), (3, 6), (1, 0), (1, 7)] {
-            assert!(
-                book.quantize(&[0.0; 8], shape, Rung { levels, depth })
-                    .is_err()
-            );
+            assert!(book.quantize(&[0.0; 8], shape, Rung { levels, depth }).is_err());
         }
     }
 
     #[test]
     fn a_grid_of_another_codebook_is_a_mismatch() {
         let book = tree_codebook(4, 6, 2);
-        let shape = |levels| GridShape {
-            levels,
-            t: 1,
-            y: 1,
-            x: 1,
-        };
+        let shape = |levels| GridShape { levels, t: 1, y: 1, x: 1 };
         for (levels, depth) in [(1, 7), (3, 6)] {
             let depths = vec![depth; usize::from(levels)];
             let grid = TokenGrid::new(shape(levels), &depths).unwrap();
-            assert!(matches!(
-                book.dequantize(&grid),
-                Err(Error::Mismatch { .. })
-            ));
+            assert!(matches!(book.dequantize(&grid), Err(Error::Mismatch { .. })));
         }
     }
 }

@@ -39,11 +39,7 @@ impl Scan {
             }
             half_norms[n] = 0.5 * norm;
         }
-        Self {
-            dim,
-            transposed,
-            half_norms,
-        }
+        Self { dim, transposed, half_norms }
     }
 
     /// The lowest score; the lowest index among equals.
@@ -75,10 +71,7 @@ impl Scan {
         }
         let mut worst = f32::INFINITY;
         for (block, scores) in self.scores(vector).enumerate() {
-            if !scores
-                .iter()
-                .fold(false, |any, &score| any | (score < worst))
-            {
+            if !scores.iter().fold(false, |any, &score| any | (score < worst)) {
                 continue;
             }
             for (lane, &score) in scores.iter().enumerate() {

@@ -59,24 +59,10 @@ pub struct Sizes {
 }
 
 /// The network that the default image pack ships.
-pub const REAL: Sizes = Sizes {
-    levels: 1,
-    slots: 18,
-    embed: 16,
-    h1: 192,
-    h2: 96,
-    depth: 12,
-};
+pub const REAL: Sizes = Sizes { levels: 1, slots: 18, embed: 16, h1: 192, h2: 96, depth: 12 };
 
 /// A network whose every part matters, small enough for exhaustive tests.
-pub const SMALL: Sizes = Sizes {
-    levels: 2,
-    slots: 7,
-    embed: 5,
-    h1: 11,
-    h2: 9,
-    depth: 6,
-};
+pub const SMALL: Sizes = Sizes { levels: 2, slots: 7, embed: 5, h1: 11, h2: 9, depth: 6 };
 
 const SLOTS: [[i32; 3]; 18] = [
     [0, 0, -1],
@@ -102,9 +88,7 @@ const SLOTS: [[i32; 3]; 18] = [
 /// Random tensors whose log odds spread over a few nats.
 pub fn tensors(sizes: Sizes, seed: u64) -> PriorTensors {
     let mut random = Random::new(seed);
-    let mut bytes = |len: usize, limit: i32| -> Vec<i8> {
-        (0..len).map(|_| random.around_zero(limit) as i8).collect()
-    };
+    let mut bytes = |len: usize, limit: i32| -> Vec<i8> { (0..len).map(|_| random.around_zero(limit) as i8).collect() };
     let nodes = 1 << sizes.depth;
     let inputs = sizes.slots * sizes.embed;
     let levels = (0..sizes.levels)
@@ -113,32 +97,19 @@ pub fn tensors(sizes: Sizes, seed: u64) -> PriorTensors {
                 // Upper levels see the co-located tokens of the level before.
                 let dl = if level > 0 && n % 3 == 2 { -1 } else { 0 };
                 let [dt, dy, dx] = SLOTS[n];
-                if dl < 0 {
-                    [dl, 0, -dy, -dx]
-                } else {
-                    [dl, dt, dy, dx]
-                }
+                if dl < 0 { [dl, 0, -dy, -dx] } else { [dl, dt, dy, dx] }
             };
             LevelTensors {
                 slots: (0..sizes.slots).map(slot).collect(),
                 embed: bytes(2 * nodes * sizes.embed, 120),
                 w1: bytes(sizes.h1 * inputs, 120),
-                b1: bytes(sizes.h1, 120)
-                    .iter()
-                    .map(|&b| i32::from(b) * 99)
-                    .collect(),
+                b1: bytes(sizes.h1, 120).iter().map(|&b| i32::from(b) * 99).collect(),
                 q1: [1 << 20, 20 + shift(inputs)],
                 w2: bytes(sizes.h2 * sizes.h1, 120),
-                b2: bytes(sizes.h2, 120)
-                    .iter()
-                    .map(|&b| i32::from(b) * 99)
-                    .collect(),
+                b2: bytes(sizes.h2, 120).iter().map(|&b| i32::from(b) * 99).collect(),
                 q2: [1 << 20, 19 + shift(sizes.h1)],
                 node: bytes(nodes * sizes.h2, 120),
-                node_bias: bytes(nodes, 120)
-                    .iter()
-                    .map(|&b| i32::from(b) * 99)
-                    .collect(),
+                node_bias: bytes(nodes, 120).iter().map(|&b| i32::from(b) * 99).collect(),
                 q3: [1 << 10, 8 + shift(sizes.h2)],
             }
         })
@@ -169,12 +140,7 @@ pub fn random_grid(shape: GridShape, depths: &[u8], seed: u64) -> TokenGrid {
 }
 
 /// Tokens drawn from a prior: what a stream looks like to a network that fits it.
-pub fn sampled_grid(
-    shape: GridShape,
-    depths: &[u8],
-    prior: &dyn TokenPrior,
-    seed: u64,
-) -> TokenGrid {
+pub fn sampled_grid(shape: GridShape, depths: &[u8], prior: &dyn TokenPrior, seed: u64) -> TokenGrid {
     let mut random = Random::new(seed);
     let mut session = prior.session(shape, depths).unwrap();
     let mut tokens = Vec::new();

@@ -24,17 +24,10 @@ impl Fill {
     pub fn of(picture: &Picture) -> Option<Self> {
         let alpha = picture.alpha.as_ref().filter(|alpha| alpha.contains(&0))?;
         let width = picture.width as usize;
-        let (columns, rows) = (
-            width.div_ceil(CELL),
-            (picture.height as usize).div_ceil(CELL),
-        );
+        let (columns, rows) = (width.div_ceil(CELL), (picture.height as usize).div_ceil(CELL));
         let mut sums = vec![Sum::default(); columns * rows];
         let pixels = picture.rgb.as_chunks::<3>().0;
-        for (y, (row, opacity)) in pixels
-            .chunks_exact(width)
-            .zip(alpha.chunks_exact(width))
-            .enumerate()
-        {
+        for (y, (row, opacity)) in pixels.chunks_exact(width).zip(alpha.chunks_exact(width)).enumerate() {
             let sums = &mut sums[y / CELL * columns..][..columns];
             for (x, (pixel, &opacity)) in row.iter().zip(opacity).enumerate() {
                 if opacity > 0 {
@@ -43,11 +36,7 @@ impl Fill {
             }
         }
         let means = continued(&sums, columns, rows);
-        Some(Self {
-            columns,
-            rows,
-            means,
-        })
+        Some(Self { columns, rows, means })
     }
 
     /// Colour at a pixel, 0 to 255: bilinear between the centres of cells.
@@ -122,11 +111,7 @@ mod tests {
         picture.alpha = Some(alpha);
         let fill = Fill::of(&picture).unwrap();
         for (x, y) in [(0, 0), (50, 50), (99, 79)] {
-            let near = fill
-                .color(x, y)
-                .iter()
-                .zip([200.0, 100.0, 50.0])
-                .all(|(a, b)| (a - b).abs() < 0.01);
+            let near = fill.color(x, y).iter().zip([200.0, 100.0, 50.0]).all(|(a, b)| (a - b).abs() < 0.01);
             assert!(near, "{:?}", fill.color(x, y));
         }
     }

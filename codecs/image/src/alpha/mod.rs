@@ -33,10 +33,7 @@ pub struct AlphaForm {
 
 impl AlphaForm {
     /// Every value is kept.
-    pub const LOSSLESS: Self = Self {
-        shift: 0,
-        dropped: 0,
-    };
+    pub const LOSSLESS: Self = Self { shift: 0, dropped: 0 };
 
     /// Forms from exact to coarse, each a fraction of the one before for planes that are not masks.
     const LADDER: [Self; 10] = {
@@ -73,10 +70,7 @@ pub(crate) struct CodedAlpha {
 pub(crate) fn encode(plane: &[u8], width: u32, height: u32, budget: u64) -> CodedAlpha {
     let first = plane.first().copied().unwrap_or(CONSTANT);
     if plane.iter().all(|&value| value == first) {
-        return CodedAlpha {
-            form: AlphaForm::LOSSLESS,
-            payload: vec![CONSTANT, first],
-        };
+        return CodedAlpha { form: AlphaForm::LOSSLESS, payload: vec![CONSTANT, first] };
     }
     let (exact, coarsest) = (&AlphaForm::LADDER[..9], AlphaForm::LADDER[9]);
     for &form in exact {
@@ -85,20 +79,11 @@ pub(crate) fn encode(plane: &[u8], width: u32, height: u32, budget: u64) -> Code
         }
     }
     let payload = in_form(plane, width as usize, height as usize, coarsest, u64::MAX);
-    CodedAlpha {
-        form: coarsest,
-        payload: payload.unwrap_or_default(),
-    }
+    CodedAlpha { form: coarsest, payload: payload.unwrap_or_default() }
 }
 
 /// The payload, or `None` as soon as it exceeds `budget`.
-fn in_form(
-    plane: &[u8],
-    width: usize,
-    height: usize,
-    form: AlphaForm,
-    budget: u64,
-) -> Option<Vec<u8>> {
+fn in_form(plane: &[u8], width: usize, height: usize, form: AlphaForm, budget: u64) -> Option<Vec<u8>> {
     let shift = u32::from(form.shift);
     let (columns, rows) = scale::shrunk(width, height, shift);
     let mut small = match shift {
@@ -108,15 +93,9 @@ fn in_form(
     if form.dropped > 0 {
         scale::to_levels(small.to_mut(), u32::from(form.dropped));
     }
-    let mut plane = Plane {
-        width: columns,
-        height: rows,
-        values: small.into_owned(),
-    };
+    let mut plane = Plane { width: columns, height: rows, values: small.into_owned() };
     let mut encoder = Encoder::new();
-    walk(&mut encoder, &mut plane, |encoder| {
-        encoder.len() as u64 <= budget
-    });
+    walk(&mut encoder, &mut plane, |encoder| encoder.len() as u64 <= budget);
     let mut payload = vec![form.byte()];
     payload.extend(encoder.finish());
     (payload.len() as u64 <= budget).then_some(payload)
@@ -135,11 +114,7 @@ pub(crate) fn decode(payload: &[u8], width: u32, height: u32) -> Result<Vec<u8>>
     };
     let (shift, dropped) = (u32::from(form & 7), u32::from(form >> 3));
     let (columns, rows) = scale::shrunk(width, height, shift);
-    let mut plane = Plane {
-        width: columns,
-        height: rows,
-        values: vec![0; columns * rows],
-    };
+    let mut plane = Plane { width: columns, height: rows, values: vec![0; columns * rows] };
     let mut decoder = Decoder::new(coded);
     walk(&mut decoder, &mut plane, |_| true);
     if !decoder.is_at_end() {
@@ -181,21 +156,12 @@ mod tests {
     #[test]
     fn masks_cost_little_and_are_exact() {
         let distance = |x: f32, y: f32| ((x - 384.0).powi(2) + (y - 256.0).powi(2)).sqrt();
-        let disc = plane(
-            768,
-            512,
-            |x, y| if distance(x, y) < 200.0 { 255.0 } else { 0.0 },
-        );
+        let disc = plane(768, 512, |x, y| if distance(x, y) < 200.0 { 255.0 } else { 0.0 });
         let bytes = lossless(&disc, 768, 512);
         println!("disc: {bytes} bytes");
         assert!(bytes < 300, "{bytes} bytes");
-        let frame = plane(768, 512, |x, y| {
-            if (40.0..700.0).contains(&x) && (40.0..480.0).contains(&y) {
-                255.0
-            } else {
-                0.0
-            }
-        });
+        let frame =
+            plane(768, 512, |x, y| if (40.0..700.0).contains(&x) && (40.0..480.0).contains(&y) { 255.0 } else { 0.0 });
         let bytes = lossless(&frame, 768, 512);
         println!("frame: {bytes} bytes");
         assert!(bytes < 60, "{bytes} bytes");
@@ -214,22 +180,10 @@ mod tests {
         let exact = lossless(&rough, 256, 256);
         for budget in [exact / 2, exact / 8, exact / 40, 20] {
             let coded = encode(&rough, 256, 256, budget as u64);
-            assert!(
-                coded.payload.len() <= budget,
-                "{} of {budget}",
-                coded.payload.len()
-            );
+            assert!(coded.payload.len() <= budget, "{} of {budget}", coded.payload.len());
             let back = decode(&coded.payload, 256, 256).unwrap();
-            let error: f64 = rough
-                .iter()
-                .zip(&back)
-                .map(|(a, b)| f64::from(a.abs_diff(*b)))
-                .sum();
-            println!(
-                "{budget} bytes: {:?}, mean error {:.1}",
-                coded.form,
-                error / 65_536.0
-            );
+            let error: f64 = rough.iter().zip(&back).map(|(a, b)| f64::from(a.abs_diff(*b))).sum();
+            println!("{budget} bytes: {:?}, mean error {:.1}", coded.form, error / 65_536.0);
             assert!(error / 65_536.0 < 64.0);
         }
     }

@@ -10,18 +10,8 @@ use super::range::{Chance, Coder};
 /// Side of a block.
 const BLOCK: usize = 16;
 /// Template of pixels that may equal the left neighbour, as (columns left, rows up).
-const TEMPLATE: [(isize, usize); 10] = [
-    (0, 1),
-    (1, 1),
-    (-1, 1),
-    (2, 0),
-    (0, 2),
-    (1, 2),
-    (-1, 2),
-    (2, 1),
-    (-2, 1),
-    (3, 0),
-];
+const TEMPLATE: [(isize, usize); 10] =
+    [(0, 1), (1, 1), (-1, 1), (2, 0), (0, 2), (1, 2), (-1, 2), (2, 1), (-2, 1), (3, 0)];
 /// Kinds of value: transparent, opaque, between.
 const KINDS: usize = 3;
 /// Contexts of the difference, by how much the neighbours differ.
@@ -43,19 +33,14 @@ impl Plane {
         }
     }
 
-    fn block_rows(
-        &self,
-        x: usize,
-        y: usize,
-    ) -> impl Iterator<Item = std::ops::Range<usize>> + use<> {
+    fn block_rows(&self, x: usize, y: usize) -> impl Iterator<Item = std::ops::Range<usize>> + use<> {
         let (width, right) = (self.width, (x + BLOCK).min(self.width));
         (y..(y + BLOCK).min(self.height)).map(move |y| y * width + x..y * width + right)
     }
 
     fn is_uniform(&self, x: usize, y: usize) -> bool {
         let first = self.values[y * self.width + x];
-        self.block_rows(x, y)
-            .all(|row| self.values[row].iter().all(|&v| v == first))
+        self.block_rows(x, y).all(|row| self.values[row].iter().all(|&v| v == first))
     }
 }
 
@@ -108,13 +93,7 @@ pub(super) fn walk<C: Coder>(coder: &mut C, plane: &mut Plane, mut go_on: impl F
 }
 
 /// Codes which blocks of a row are of one value, and which; fills them. 1 for each such block, else 0.
-fn block_map<C: Coder>(
-    coder: &mut C,
-    plane: &mut Plane,
-    model: &mut Model,
-    top: usize,
-    above: &[usize],
-) -> Vec<usize> {
+fn block_map<C: Coder>(coder: &mut C, plane: &mut Plane, model: &mut Model, top: usize, above: &[usize]) -> Vec<usize> {
     let mut map = vec![0; above.len()];
     let mut last = None;
     for column in 0..above.len() {
@@ -158,24 +137,13 @@ fn pixel<C: Coder>(coder: &mut C, plane: &mut Plane, model: &mut Model, at: (usi
         plane.values[index] = west;
         return;
     }
-    let [north, north_west, north_east] =
-        [(0, 1), (1, 1), (-1, 1)].map(|place| plane.near(at, place));
-    let around = [
-        north,
-        north_east,
-        north_west,
-        plane.near(at, (2, 0)),
-        plane.near(at, (0, 2)),
-    ];
+    let [north, north_west, north_east] = [(0, 1), (1, 1), (-1, 1)].map(|place| plane.near(at, place));
+    let around = [north, north_east, north_west, plane.near(at, (2, 0)), plane.near(at, (0, 2))];
     // The commonest case, an outline of a mask: the value is that of the other side.
-    let other = around
-        .into_iter()
-        .find(|&value| value != west)
-        .unwrap_or(255 - west);
+    let other = around.into_iter().find(|&value| value != west).unwrap_or(255 - west);
     if other != west {
-        let agreement = [north, north_east, north_west]
-            .into_iter()
-            .fold(0, |bits, value| bits << 1 | usize::from(value == other));
+        let agreement =
+            [north, north_east, north_west].into_iter().fold(0, |bits, value| bits << 1 | usize::from(value == other));
         let context = (kind(west) * KINDS + kind(other)) * 8 + agreement;
         if coder.code(wanted == other, &mut model.other[context]) {
             plane.values[index] = other;
@@ -186,10 +154,7 @@ fn pixel<C: Coder>(coder: &mut C, plane: &mut Plane, model: &mut Model, at: (usi
     let activity = u32::from(west.abs_diff(north_west))
         + u32::from(north.abs_diff(north_west))
         + u32::from(north.abs_diff(north_east));
-    let activity = [2, 8, 24, 64, 160]
-        .iter()
-        .filter(|&&step| activity > step)
-        .count();
+    let activity = [2, 8, 24, 64, 160].iter().filter(|&&step| activity > step).count();
     let chances = &mut model.difference[activity * 256..][..256];
     let difference = wanted.wrapping_sub(guess).wrapping_add(128);
     let difference = coder.code_tree(difference, 8, chances);

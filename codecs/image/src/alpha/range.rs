@@ -15,10 +15,7 @@ pub(super) struct Chance {
 }
 
 impl Chance {
-    pub const NEW: Self = Self {
-        one: 1 << (SCALE - 1),
-        seen: 0,
-    };
+    pub const NEW: Self = Self { one: 1 << (SCALE - 1), seen: 0 };
 
     /// Probability of a 1 times 2^16, from 1 to 65,535.
     fn one(self) -> u32 {
@@ -62,13 +59,7 @@ pub(super) struct Encoder {
 
 impl Encoder {
     pub fn new() -> Self {
-        Self {
-            low: 0,
-            range: u32::MAX,
-            held: None,
-            full: 0,
-            bytes: Vec::new(),
-        }
+        Self { low: 0, range: u32::MAX, held: None, full: 0, bytes: Vec::new() }
     }
 
     /// Bytes written so far, about.
@@ -143,11 +134,7 @@ pub(super) struct Decoder<'a> {
 
 impl<'a> Decoder<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
-        let mut decoder = Self {
-            code: 0,
-            range: u32::MAX,
-            bytes,
-        };
+        let mut decoder = Self { code: 0, range: u32::MAX, bytes };
         for _ in 0..4 {
             decoder.shift();
         }

@@ -50,8 +50,7 @@ pub(super) fn grow(small: &[u8], width: usize, height: usize, shift: u32) -> Vec
         let upper = &small[upper * columns..][..columns];
         let lower = &small[lower * columns..][..columns];
         plane.extend(across.iter().map(|&(left, right, along)| {
-            let mix =
-                |row: &[u8]| u32::from(row[left]) * (whole - along) + u32::from(row[right]) * along;
+            let mix = |row: &[u8]| u32::from(row[left]) * (whole - along) + u32::from(row[right]) * along;
             let sum = mix(upper) * (whole - down) + mix(lower) * down;
             ((sum + whole * whole / 2) / (whole * whole)) as u8
         }));
@@ -97,11 +96,7 @@ mod tests {
             from_levels(&mut plane, dropped);
             assert_eq!((plane[0], plane[255]), (0, 255));
             let step = 255 / ((256 >> dropped) - 1) + 1;
-            assert!(
-                (0u8..=255)
-                    .zip(&plane)
-                    .all(|(v, &w)| v.abs_diff(w) <= (step / 2 + 1) as u8)
-            );
+            assert!((0u8..=255).zip(&plane).all(|(v, &w)| v.abs_diff(w) <= (step / 2 + 1) as u8));
         }
     }
 

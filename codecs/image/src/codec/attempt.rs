@@ -34,37 +34,19 @@ impl Attempts<'_> {
     pub fn make(&self, rung: Rung, lambda: f32) -> Result<Trial<Written>> {
         let codebook = &self.parts.codebook;
         let prior = &self.parts.prior;
-        let search = Search {
-            lambda,
-            candidates: if lambda > 0.0 { self.candidates } else { 1 },
-        };
+        let search = Search { lambda, candidates: if lambda > 0.0 { self.candidates } else { 1 } };
         let (latents, shape) = (self.latents, self.shape);
-        let grid =
-            bands::search_bands(latents, shape, rung, codebook, prior, search, self.threads)?;
+        let grid = bands::search_bands(latents, shape, rung, codebook, prior, search, self.threads)?;
         let decoded = codebook.dequantize(&grid)?;
-        let squares = latents
-            .iter()
-            .zip(&decoded)
-            .map(|(a, b)| f64::from(a - b).powi(2));
+        let squares = latents.iter().zip(&decoded).map(|(a, b)| f64::from(a - b).powi(2));
         let distortion = squares.sum();
 
         let coded = bands::encode_bands(&grid, prior, self.threads)?;
         let token_bytes = coded.iter().map(|band| band.bytes.len() as u64).sum();
         let tokens = (0..).zip(coded).map(|(n, band)| Chunk::tokens(n, band));
         let chunks: Vec<Chunk> = tokens.chain(self.extra.iter().cloned()).collect();
-        let header = Header {
-            pack: self.pack.clone(),
-            rung,
-            prior: PriorKind::Trained,
-            media: self.media.clone(),
-        };
+        let header = Header { pack: self.pack.clone(), rung, prior: PriorKind::Trained, media: self.media.clone() };
         let file = container::write(&header, &chunks)?;
-        Ok(Trial {
-            rung,
-            lambda,
-            bytes: file.len() as u64,
-            distortion,
-            result: Written { file, token_bytes },
-        })
+        Ok(Trial { rung, lambda, bytes: file.len() as u64, distortion, result: Written { file, token_bytes } })
     }
 }

@@ -46,13 +46,7 @@ impl ImageCodec {
             (file.header, file.chunks, Vec::new())
         };
         self.check_pack(&header)?;
-        let MediaShape::Image {
-            width,
-            height,
-            color,
-            alpha,
-        } = header.media
-        else {
+        let MediaShape::Image { width, height, color, alpha } = header.media else {
             return Err(tessera_core::Error::Unsupported {
                 what: "the file holds no image; use a newer version of this program".to_owned(),
             }
@@ -63,44 +57,26 @@ impl ImageCodec {
             salvage::latents(&chunks, &layout, &self.parts.codebook, &mut losses)?
         } else {
             let bands = sorted_bands(&header, &chunks)?;
-            let TokenLayout {
-                shape,
-                prior,
-                threads,
-                ..
-            } = layout;
+            let TokenLayout { shape, prior, threads, .. } = layout;
             let grid = bands::decode_bands(&bands, shape, &layout.depths, prior, limits, threads)?;
             self.parts.codebook.dequantize(&grid)?
         };
         let alpha = match decode_alpha(&chunks, alpha, (width, height)) {
             Err(error) if options.salvage => {
-                losses.push(format!(
-                    "the alpha plane is lost, the picture is opaque: {error}"
-                ));
+                losses.push(format!("the alpha plane is lost, the picture is opaque: {error}"));
                 None
             }
             alpha => alpha?,
         };
         let gray = color == Color::Gray;
-        let canvas = Canvas {
-            width,
-            height,
-            gray,
-        };
+        let canvas = Canvas { width, height, gray };
         let rgb = self.synthesise(&latents, canvas, Tiling::DECODER)?;
         let block = |kind| {
             let found = chunks.iter().find(|chunk| chunk.kind == kind);
             found.map(|chunk| chunk.payload.clone())
         };
-        let picture = Picture {
-            width,
-            height,
-            rgb,
-            alpha,
-            gray,
-            icc: block(ChunkKind::Icc),
-            exif: block(ChunkKind::Exif),
-        };
+        let picture =
+            Picture { width, height, rgb, alpha, gray, icc: block(ChunkKind::Icc), exif: block(ChunkKind::Exif) };
         Ok(Decoded { picture, losses })
     }
 
@@ -145,27 +121,17 @@ impl ImageCodec {
 fn sorted_bands(header: &Header, chunks: &[Chunk]) -> Result<Vec<bands::CodedBand>> {
     let file = container::File {
         header: header.clone(),
-        chunks: chunks
-            .iter()
-            .filter(|chunk| chunk.kind == ChunkKind::Tokens)
-            .cloned()
-            .collect(),
+        chunks: chunks.iter().filter(|chunk| chunk.kind == ChunkKind::Tokens).cloned().collect(),
     };
     Ok(file.bands()?)
 }
 
-fn decode_alpha(
-    chunks: &[Chunk],
-    expected: bool,
-    (width, height): (u32, u32),
-) -> Result<Option<Vec<u8>>> {
+fn decode_alpha(chunks: &[Chunk], expected: bool, (width, height): (u32, u32)) -> Result<Option<Vec<u8>>> {
     let mut planes = chunks.iter().filter(|chunk| chunk.kind == ChunkKind::Alpha);
     match (planes.next(), planes.next(), expected) {
         (None, _, false) => Ok(None),
         (Some(chunk), None, true) => alpha::decode(&chunk.payload, width, height).map(Some),
         (None, _, true) => Err(Error::corrupt("the chunk of the alpha plane is missing")),
-        (Some(_), _, _) => Err(Error::corrupt(
-            "the file has more alpha planes than it says",
-        )),
+        (Some(_), _, _) => Err(Error::corrupt("the file has more alpha planes than it says")),
     }
 }

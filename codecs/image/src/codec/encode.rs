@@ -90,11 +90,7 @@ impl ImageCodec {
             media: MediaShape::Image {
                 width: picture.width,
                 height: picture.height,
-                color: if picture.gray {
-                    Color::Gray
-                } else {
-                    Color::Rgb
-                },
+                color: if picture.gray { Color::Gray } else { Color::Rgb },
                 alpha: picture.alpha.is_some(),
             },
             shape,
@@ -103,13 +99,7 @@ impl ImageCodec {
             candidates: options.candidates(),
             threads: self.threads,
         };
-        Encoding {
-            picture,
-            ladder,
-            attempts,
-            tried: 0,
-        }
-        .aim(options.target)
+        Encoding { picture, ladder, attempts, tried: 0 }.aim(options.target)
     }
 }
 
@@ -139,10 +129,7 @@ impl Encoding<'_> {
             }
             Target::Size(wanted) => match self.within(wanted)? {
                 (Some(trial), form) => Ok(self.done(trial, form)),
-                (None, _) => Err(Error::TooSmall {
-                    wanted,
-                    least: self.least()?.bytes,
-                }),
+                (None, _) => Err(Error::TooSmall { wanted, least: self.least()?.bytes }),
             },
         }
     }
@@ -169,11 +156,7 @@ impl Encoding<'_> {
             return Ok((self.fit(budget)?, None));
         };
         let first = self.ladder.rungs()[0];
-        let lambda = if self.searching() {
-            self.ladder.lambda(first)
-        } else {
-            0.0
-        };
+        let lambda = if self.searching() { self.ladder.lambda(first) } else { 0.0 };
         self.tried += 1;
         let taken = self.attempts.make(first, lambda)?.bytes;
         if taken >= budget {
@@ -188,37 +171,22 @@ impl Encoding<'_> {
     fn fit(&mut self, budget: u64) -> Result<Option<Trial<Written>>> {
         let (searching, tried) = (self.searching(), &mut self.tried);
         let (attempts, positions) = (&self.attempts, self.attempts.shape.len());
-        fit(
-            &self.ladder,
-            budget,
-            positions,
-            searching,
-            |rung, lambda| {
-                *tried += 1;
-                attempts.make(rung, lambda)
-            },
-        )
+        fit(&self.ladder, budget, positions, searching, |rung, lambda| {
+            *tried += 1;
+            attempts.make(rung, lambda)
+        })
     }
 
     fn least(&mut self) -> Result<Trial<Written>> {
         self.tried += 1;
-        least(&self.ladder, self.searching(), |rung, lambda| {
-            self.attempts.make(rung, lambda)
-        })
+        least(&self.ladder, self.searching(), |rung, lambda| self.attempts.make(rung, lambda))
     }
 
     /// Codes the alpha plane anew.
     fn code_alpha(&mut self, budget: u64) -> Option<AlphaForm> {
-        let Picture {
-            width,
-            height,
-            alpha,
-            ..
-        } = self.picture;
+        let Picture { width, height, alpha, .. } = self.picture;
         let coded = alpha::encode(alpha.as_ref()?, *width, *height, budget);
-        self.attempts
-            .extra
-            .retain(|chunk| chunk.kind != ChunkKind::Alpha);
+        self.attempts.extra.retain(|chunk| chunk.kind != ChunkKind::Alpha);
         let chunk = Chunk::new(ChunkKind::Alpha, coded.payload);
         self.attempts.extra.insert(0, chunk);
         Some(coded.form)
@@ -252,13 +220,8 @@ fn metadata_chunks(picture: &Picture, metadata: Metadata, limits: &Limits) -> Re
     if metadata == Metadata::Strip {
         return Ok(Vec::new());
     }
-    let blocks = [
-        (ChunkKind::Exif, &picture.exif),
-        (ChunkKind::Icc, &picture.icc),
-    ];
-    let kept = blocks
-        .into_iter()
-        .filter_map(|(kind, block)| Some((kind, block.as_ref()?)));
+    let blocks = [(ChunkKind::Exif, &picture.exif), (ChunkKind::Icc, &picture.icc)];
+    let kept = blocks.into_iter().filter_map(|(kind, block)| Some((kind, block.as_ref()?)));
     kept.map(|(kind, block)| {
         let limit = limits.max_metadata_bytes;
         check_limit("bytes of a metadata block", block.len() as u64, limit)?;
@@ -269,11 +232,7 @@ fn metadata_chunks(picture: &Picture, metadata: Metadata, limits: &Limits) -> Re
 
 fn check_limit(what: &'static str, claimed: u64, limit: u64) -> Result<()> {
     if claimed > limit {
-        return Err(Error::Limit {
-            what,
-            claimed,
-            limit,
-        });
+        return Err(Error::Limit { what, claimed, limit });
     }
     Ok(())
 }

@@ -43,13 +43,7 @@ pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspection> {
     let file = container::read(bytes, limits)?;
     let parts = container::layout(bytes, limits)?;
     let header = &file.header;
-    let MediaShape::Image {
-        width,
-        height,
-        color,
-        alpha,
-    } = header.media
-    else {
+    let MediaShape::Image { width, height, color, alpha } = header.media else {
         return Err(tessera_core::Error::Unsupported {
             what: "the file holds no image; use a newer version of this program".to_owned(),
         }

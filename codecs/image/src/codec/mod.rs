@@ -44,13 +44,7 @@ impl ImageCodec {
     /// [`Error::Models`](crate::Error::Models) if the pack is damaged or no image pack.
     pub fn new(pack: Arc<Pack>, options: CodecOptions) -> Result<Self> {
         let parts = pack.image()?;
-        Ok(Self {
-            pack,
-            parts,
-            threads: options.threads.max(1),
-            encoder: None,
-            decoder: None,
-        })
+        Ok(Self { pack, parts, threads: options.threads.max(1), encoder: None, decoder: None })
     }
 
     /// The pack.
@@ -64,9 +58,7 @@ impl ImageCodec {
             self.decoder = None;
         }
         let grain = self.grain();
-        let session = ready(&mut self.encoder, || {
-            Session::load(&self.parts.encoder, self.threads)
-        })?;
+        let session = ready(&mut self.encoder, || Session::load(&self.parts.encoder, self.threads))?;
         tiles::analyse(picture, grain, tiling, |pixels| Ok(session.run(pixels)?))
     }
 
@@ -76,12 +68,8 @@ impl ImageCodec {
             self.encoder = None;
         }
         let grain = self.grain();
-        let session = ready(&mut self.decoder, || {
-            Session::load(&self.parts.decoder, self.threads)
-        })?;
-        tiles::synthesise(latents, canvas, grain, tiling, |latents| {
-            Ok(session.run(latents)?)
-        })
+        let session = ready(&mut self.decoder, || Session::load(&self.parts.decoder, self.threads))?;
+        tiles::synthesise(latents, canvas, grain, tiling, |latents| Ok(session.run(latents)?))
     }
 
     /// Pixels per token and side, and values per latent.
@@ -91,17 +79,11 @@ impl ImageCodec {
 
     /// How files refer to the pack.
     fn pack_ref(&self) -> PackRef {
-        PackRef {
-            hash: self.pack.hash8(),
-            id: (!self.pack.is_default()).then(|| self.pack.id().to_owned()),
-        }
+        PackRef { hash: self.pack.hash8(), id: (!self.pack.is_default()).then(|| self.pack.id().to_owned()) }
     }
 }
 
-fn ready(
-    slot: &mut Option<Session>,
-    load: impl FnOnce() -> tessera_models::Result<Session>,
-) -> Result<&mut Session> {
+fn ready(slot: &mut Option<Session>, load: impl FnOnce() -> tessera_models::Result<Session>) -> Result<&mut Session> {
     Ok(match slot {
         Some(session) => session,
         None => slot.insert(load()?),

@@ -15,9 +15,7 @@ pub struct CodecOptions {
 impl Default for CodecOptions {
     fn default() -> Self {
         let threads = std::thread::available_parallelism();
-        Self {
-            threads: threads.map_or(1, usize::from),
-        }
+        Self { threads: threads.map_or(1, usize::from) }
     }
 }
 
@@ -63,11 +61,7 @@ pub struct EncodeOptions {
 
 impl Default for EncodeOptions {
     fn default() -> Self {
-        Self {
-            target: Target::Quality(50.0),
-            effort: 5,
-            metadata: Metadata::Strip,
-        }
+        Self { target: Target::Quality(50.0), effort: 5, metadata: Metadata::Strip }
     }
 }
 
@@ -82,14 +76,11 @@ impl EncodeOptions {
             return Err(Error::parameter("effort is from 0 to 9"));
         }
         let reason = match self.target {
-            Target::Quality(quality) if !(0.0..=100.0).contains(&quality) => {
-                "quality is from 0 to 100"
-            }
+            Target::Quality(quality) if !(0.0..=100.0).contains(&quality) => "quality is from 0 to 100",
             Target::Bpp(bpp) if !(bpp.is_finite() && bpp > 0.0) => "bits per pixel are above 0",
-            Target::Rung {
-                lambda: Some(lambda),
-                ..
-            } if !(lambda.is_finite() && lambda >= 0.0) => "lambda is 0 or above",
+            Target::Rung { lambda: Some(lambda), .. } if !(lambda.is_finite() && lambda >= 0.0) => {
+                "lambda is 0 or above"
+            }
             _ => return Ok(()),
         };
         Err(Error::parameter(reason))

@@ -12,10 +12,7 @@ use crate::error::{Error, Result};
 pub(super) fn describe(loss: &Loss) -> String {
     match loss.bytes {
         0 => format!("at byte {}: {}", loss.offset, loss.error),
-        bytes => format!(
-            "{bytes} bytes at byte {} are lost: {}",
-            loss.offset, loss.error
-        ),
+        bytes => format!("{bytes} bytes at byte {} are lost: {}", loss.offset, loss.error),
     }
 }
 
@@ -29,24 +26,14 @@ pub(super) fn latents(
     codebook: &ResidualCodebook,
     losses: &mut Vec<String>,
 ) -> Result<Vec<f32>> {
-    let TokenLayout {
-        shape,
-        depths,
-        prior,
-        limits,
-        ..
-    } = layout;
+    let TokenLayout { shape, depths, prior, limits, .. } = layout;
     let mut grid = TokenGrid::with_limits(*shape, depths, limits)?;
     let mut known = vec![false; shape.y as usize];
     for (n, band) in (0u32..).zip(bands::split(*shape, limits)?) {
         let is_band = |chunk: &&Chunk| chunk.kind == ChunkKind::Tokens && chunk.sequence == n;
         let decoded = match chunks.iter().find(is_band) {
-            Some(chunk) => chunk
-                .band()
-                .and_then(|coded| bands::decode_band(&band, &coded, depths, *prior, limits)),
-            None => Err(tessera_core::Error::Truncated {
-                what: "its chunk is missing".to_owned(),
-            }),
+            Some(chunk) => chunk.band().and_then(|coded| bands::decode_band(&band, &coded, depths, *prior, limits)),
+            None => Err(tessera_core::Error::Truncated { what: "its chunk is missing".to_owned() }),
         };
         let rows = band.rows.start as usize..band.rows.end as usize;
         match decoded.and_then(|tokens| bands::insert(&mut grid, &band, &tokens)) {
@@ -61,9 +48,7 @@ pub(super) fn latents(
     }
     let mut latents = codebook.dequantize(&grid)?;
     if !known.contains(&true) {
-        return Err(Error::corrupt(
-            "no tokens survive; fetch a good copy of the file",
-        ));
+        return Err(Error::corrupt("no tokens survive; fetch a good copy of the file"));
     }
     conceal(&mut latents, &known);
     Ok(latents)
@@ -96,14 +81,10 @@ mod tests {
 
     #[test]
     fn lost_rows_are_mixed_from_the_nearest_known_ones() {
-        let mut latents = vec![
-            9.0, 9.0, 1.0, 2.0, 9.0, 9.0, 9.0, 9.0, 9.0, 9.0, 5.0, 6.0, 9.0, 9.0,
-        ];
+        let mut latents = vec![9.0, 9.0, 1.0, 2.0, 9.0, 9.0, 9.0, 9.0, 9.0, 9.0, 5.0, 6.0, 9.0, 9.0];
         let known = [false, true, false, false, false, true, false];
         conceal(&mut latents, &known);
-        let expected = [
-            1.0, 2.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0, 5.0, 5.0, 6.0, 5.0, 6.0,
-        ];
+        let expected = [1.0, 2.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0, 5.0, 5.0, 6.0, 5.0, 6.0];
         assert_eq!(latents, expected);
     }
 }

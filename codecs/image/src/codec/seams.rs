@@ -20,10 +20,8 @@ fn codec() -> ImageCodec {
 }
 
 fn photo() -> Picture {
-    let path = std::env::var_os("TESSERA_TEST_PHOTO").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples/foliage.jpg"),
-        Into::into,
-    );
+    let path = std::env::var_os("TESSERA_TEST_PHOTO")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples/foliage.jpg"), Into::into);
     let bytes = std::fs::read(path).unwrap();
     io::read(&bytes, &IoLimits::default(), Metadata::Strip).unwrap()
 }
@@ -34,46 +32,25 @@ fn windows_leave_no_seam_in_a_photo() {
     let (stride, dim) = codec.grain();
     let shape = latent_shape(photo.width, photo.height, stride);
     let latents = codec.analyse(&photo, Tiling::WHOLE).unwrap();
-    let rung = tessera_core::Rung {
-        levels: 1,
-        depth: codec.parts.codebook.full_depth(),
-    };
+    let rung = tessera_core::Rung { levels: 1, depth: codec.parts.codebook.full_depth() };
     let quantise = |codec: &ImageCodec, latents: &[f32]| {
         let book = &codec.parts.codebook;
         let grid = book.quantize(latents, shape, rung).unwrap();
         (grid.tokens().to_vec(), book.dequantize(&grid).unwrap())
     };
     let (tokens, decoded) = quantise(&codec, &latents);
-    let canvas = Canvas {
-        width: photo.width,
-        height: photo.height,
-        gray: false,
-    };
+    let canvas = Canvas { width: photo.width, height: photo.height, gray: false };
     let whole = codec.synthesise(&decoded, canvas, Tiling::WHOLE).unwrap();
-    println!(
-        "{} x {} pixels, {} x {} tokens",
-        photo.width, photo.height, shape.x, shape.y
-    );
+    println!("{} x {} pixels, {} x {} tokens", photo.width, photo.height, shape.x, shape.y);
     let scale = (latents.iter().map(|v| v * v).sum::<f32>() / latents.len() as f32).sqrt();
     for margin in [2, 4, 6, 8, 10, 12, 14] {
-        let tiling = Tiling {
-            window: 16 + 2 * margin,
-            margin,
-        };
+        let tiling = Tiling { window: 16 + 2 * margin, margin };
         let tiled = codec.analyse(&photo, tiling).unwrap();
-        let worst = latents
-            .iter()
-            .zip(&tiled)
-            .fold(0f32, |worst, (a, b)| worst.max((a - b).abs()));
+        let worst = latents.iter().zip(&tiled).fold(0f32, |worst, (a, b)| worst.max((a - b).abs()));
         let (own, _) = quantise(&codec, &tiled);
         let changed = tokens.iter().zip(&own).filter(|(a, b)| a != b).count();
         let picture = codec.synthesise(&decoded, canvas, tiling).unwrap();
-        let level = whole
-            .iter()
-            .zip(&picture)
-            .map(|(a, b)| a.abs_diff(*b))
-            .max()
-            .unwrap();
+        let level = whole.iter().zip(&picture).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
         let off = whole.iter().zip(&picture).filter(|(a, b)| a != b).count();
         println!(
             "margin {margin}: latents off by at most {:.5} of their scale, {changed} of {} tokens change; \

@@ -9,7 +9,7 @@ mod read;
 mod samples;
 mod write;
 
-pub use read::read;
+pub use read::{dimensions, read};
 pub use write::{WriteOptions, write};
 
 /// Formats that pictures are written in.
@@ -62,9 +62,6 @@ pub struct IoLimits {
 
 impl Default for IoLimits {
     fn default() -> Self {
-        Self {
-            max_pixels: 1 << 28,
-            max_bytes: 1 << 31,
-        }
+        Self { max_pixels: 1 << 28, max_bytes: 1 << 31 }
     }
 }

@@ -32,24 +32,13 @@ pub(super) fn apply<const N: usize>(
             return (transpose(pixels, width, height, |x, y| (y, x)), turned);
         }
         Orientation::Rotate90 => {
-            return (
-                transpose(pixels, width, height, |x, y| (y, height - 1 - x)),
-                turned,
-            );
+            return (transpose(pixels, width, height, |x, y| (y, height - 1 - x)), turned);
         }
         Orientation::Rotate270FlipH => {
-            return (
-                transpose(pixels, width, height, |x, y| {
-                    (width - 1 - y, height - 1 - x)
-                }),
-                turned,
-            );
+            return (transpose(pixels, width, height, |x, y| (width - 1 - y, height - 1 - x)), turned);
         }
         Orientation::Rotate270 => {
-            return (
-                transpose(pixels, width, height, |x, y| (width - 1 - y, x)),
-                turned,
-            );
+            return (transpose(pixels, width, height, |x, y| (width - 1 - y, x)), turned);
         }
     }
     (plane, size)
@@ -100,11 +89,7 @@ mod tests {
         for (code, upright, size) in expected {
             let orientation = Orientation::from_exif(code).unwrap();
             let (plane, turned) = apply::<1>(orientation, b"abcdef".to_vec(), (3, 2));
-            assert_eq!(
-                (plane.as_slice(), turned),
-                (upright.as_bytes(), size),
-                "{code}"
-            );
+            assert_eq!((plane.as_slice(), turned), (upright.as_bytes(), size), "{code}");
         }
     }
 
@@ -112,9 +97,7 @@ mod tests {
     fn pixels_of_three_samples_and_planes_of_many_squares_stay_whole() {
         let (width, height) = (150u32, 70u32);
         let pixel = |x: u32, y: u32| [x as u8, y as u8, (x ^ y) as u8];
-        let plane: Vec<u8> = (0..height)
-            .flat_map(|y| (0..width).flat_map(move |x| pixel(x, y)))
-            .collect();
+        let plane: Vec<u8> = (0..height).flat_map(|y| (0..width).flat_map(move |x| pixel(x, y))).collect();
         let (turned, size) = apply::<3>(Orientation::Rotate90, plane.clone(), (width, height));
         assert_eq!(size, (70, 150));
         for (n, got) in turned.as_chunks::<3>().0.iter().enumerate() {

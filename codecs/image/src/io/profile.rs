@@ -88,11 +88,7 @@ mod tests {
         to_srgb(&mut wide);
         assert_eq!(wide.icc, None);
         assert!(wide.rgb[0] > 205 && wide.rgb[1] < 45, "{:?}", wide.rgb);
-        assert!(
-            wide.rgb[3..].iter().all(|v| v.abs_diff(128) <= 1),
-            "{:?}",
-            wide.rgb
-        );
+        assert!(wide.rgb[3..].iter().all(|v| v.abs_diff(128) <= 1), "{:?}", wide.rgb);
     }
 
     #[test]

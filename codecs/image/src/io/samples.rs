@@ -18,15 +18,13 @@ pub(super) struct Planes {
 pub(super) fn to_planes(buffer: Vec<u8>, color: ColorType) -> Result<Planes> {
     let samples = match color {
         ColorType::L8 | ColorType::La8 | ColorType::Rgb8 | ColorType::Rgba8 => buffer,
-        ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16 => {
-            reduce(buffer, |sample: [u8; 2]| {
-                let sample = u32::from(u16::from_ne_bytes(sample));
-                ((sample * 255 + 32_767) / 65_535) as u8
-            })
-        }
-        ColorType::Rgb32F | ColorType::Rgba32F => reduce(buffer, |sample: [u8; 4]| {
-            (f32::from_ne_bytes(sample) * 255.0).round() as u8
+        ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16 => reduce(buffer, |sample: [u8; 2]| {
+            let sample = u32::from(u16::from_ne_bytes(sample));
+            ((sample * 255 + 32_767) / 65_535) as u8
         }),
+        ColorType::Rgb32F | ColorType::Rgba32F => {
+            reduce(buffer, |sample: [u8; 4]| (f32::from_ne_bytes(sample) * 255.0).round() as u8)
+        }
         other => {
             return Err(Error::image(format!(
                 "samples of kind {other:?} are not supported; convert the picture to 8-bit PNG first"
@@ -37,12 +35,7 @@ pub(super) fn to_planes(buffer: Vec<u8>, color: ColorType) -> Result<Planes> {
     let (rgb, alpha) = match color.channel_count() {
         1 => (expand(&samples), None),
         2 => {
-            let (gray, alpha): (Vec<u8>, Vec<u8>) = samples
-                .as_chunks::<2>()
-                .0
-                .iter()
-                .map(|&[g, a]| (g, a))
-                .unzip();
+            let (gray, alpha): (Vec<u8>, Vec<u8>) = samples.as_chunks::<2>().0.iter().map(|&[g, a]| (g, a)).unzip();
             (expand(&gray), Some(alpha))
         }
         3 => (samples, None),
@@ -53,10 +46,7 @@ pub(super) fn to_planes(buffer: Vec<u8>, color: ColorType) -> Result<Planes> {
 
 /// Whether every pixel of `[..][3]` has equal samples.
 pub(super) fn is_gray(rgb: &[u8]) -> bool {
-    rgb.as_chunks::<3>()
-        .0
-        .iter()
-        .all(|[r, g, b]| r == g && g == b)
+    rgb.as_chunks::<3>().0.iter().all(|[r, g, b]| r == g && g == b)
 }
 
 /// Replaces every sample of `N` bytes by one of 8 bits, in place.
@@ -98,10 +88,8 @@ mod tests {
 
     #[test]
     fn sixteen_bit_samples_are_rounded_and_split() {
-        let samples: Vec<u8> = [0u16, 65_535, 32_896, 257, 128, 129, 65_406, 65_407]
-            .into_iter()
-            .flat_map(u16::to_ne_bytes)
-            .collect();
+        let samples: Vec<u8> =
+            [0u16, 65_535, 32_896, 257, 128, 129, 65_406, 65_407].into_iter().flat_map(u16::to_ne_bytes).collect();
         let planes = to_planes(samples, ColorType::Rgba16).unwrap();
         assert_eq!(planes.rgb, [0, 255, 128, 0, 1, 254]);
         assert_eq!(planes.alpha, Some(vec![1, 255]));

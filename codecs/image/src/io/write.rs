@@ -50,17 +50,10 @@ pub fn write(picture: &Picture, format: Format, options: &WriteOptions) -> Resul
     Ok(out)
 }
 
-fn encode(
-    picture: &Picture,
-    mut encoder: impl ImageEncoder,
-    name: &str,
-    alpha: bool,
-) -> Result<()> {
+fn encode(picture: &Picture, mut encoder: impl ImageEncoder, name: &str, alpha: bool) -> Result<()> {
     let refused = |reason: String| {
         let reason = reason.replace('\n', " ");
-        Error::image(format!(
-            "the picture cannot be written as {name} ({reason}); write PNG instead"
-        ))
+        Error::image(format!("the picture cannot be written as {name} ({reason}); write PNG instead"))
     };
     if let Some(icc) = &picture.icc {
         let set = encoder.set_icc_profile(icc.clone());
@@ -75,9 +68,7 @@ fn encode(
         (Some(plane), gray) => layer(flattened(picture, plane), gray),
         (None, gray) => layer(Cow::Borrowed(&picture.rgb), gray),
     };
-    encoder
-        .write_image(&samples, picture.width, picture.height, color)
-        .map_err(|error| refused(error.to_string()))
+    encoder.write_image(&samples, picture.width, picture.height, color).map_err(|error| refused(error.to_string()))
 }
 
 fn with_alpha(gray: bool) -> ExtendedColorType {
@@ -113,9 +104,7 @@ fn interleave<'a>(picture: &Picture, alpha: &[u8], gray: bool) -> Cow<'a, [u8]> 
 /// The colours over white.
 fn flattened<'a>(picture: &Picture, alpha: &[u8]) -> Cow<'a, [u8]> {
     let pixels = picture.rgb.as_chunks::<3>().0.iter().zip(alpha);
-    let over_white =
-        |sample: u8, a: u32| ((u32::from(sample) * a + 255 * (255 - a) + 127) / 255) as u8;
-    let samples =
-        pixels.flat_map(|(pixel, &a)| pixel.map(|sample| over_white(sample, u32::from(a))));
+    let over_white = |sample: u8, a: u32| ((u32::from(sample) * a + 255 * (255 - a) + 127) / 255) as u8;
+    let samples = pixels.flat_map(|(pixel, &a)| pixel.map(|sample| over_white(sample, u32::from(a))));
     Cow::Owned(samples.collect())
 }

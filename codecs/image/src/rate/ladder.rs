@@ -25,16 +25,7 @@ impl Ladder {
         max_tokens: u64,
     ) -> Self {
         let affordable = (max_tokens / positions.max(1)).clamp(1, u64::from(MAX_LEVELS)) as u8;
-        Self {
-            rungs: ladder(
-                min_depth.min(full_depth),
-                full_depth,
-                levels.min(affordable),
-            ),
-            full_depth,
-            dim,
-            lambda,
-        }
+        Self { rungs: ladder(min_depth.min(full_depth), full_depth, levels.min(affordable)), full_depth, dim, lambda }
     }
 
     /// Rungs by rising bits. Not empty.
@@ -75,40 +66,16 @@ mod tests {
         let ladder = Ladder::new((3, 12, 4), 16, 0.1, 1536, 1 << 22);
         assert_eq!(ladder.rungs().len(), 40);
         let of = |q| ladder.of_quality(q);
-        assert_eq!(
-            of(0.0),
-            Rung {
-                levels: 1,
-                depth: 3
-            }
-        );
-        assert_eq!(
-            of(50.0),
-            Rung {
-                levels: 1,
-                depth: 12
-            }
-        );
-        assert_eq!(
-            of(100.0),
-            Rung {
-                levels: 4,
-                depth: 12
-            }
-        );
+        assert_eq!(of(0.0), Rung { levels: 1, depth: 3 });
+        assert_eq!(of(50.0), Rung { levels: 1, depth: 12 });
+        assert_eq!(of(100.0), Rung { levels: 4, depth: 12 });
         assert!((0..100).all(|q| of(q as f32) <= of(q as f32 + 1.0)));
     }
 
     #[test]
     fn lambda_falls_with_bits_and_is_the_packs_at_full_depth() {
         let ladder = Ladder::new((3, 12, 2), 16, 0.25, 1, 100);
-        assert_eq!(
-            ladder.lambda(Rung {
-                levels: 1,
-                depth: 12
-            }),
-            0.25
-        );
+        assert_eq!(ladder.lambda(Rung { levels: 1, depth: 12 }), 0.25);
         let lambdas: Vec<f32> = ladder.rungs().iter().map(|r| ladder.lambda(*r)).collect();
         assert!(lambdas.is_sorted_by(|a, b| a > b));
     }
@@ -116,12 +83,6 @@ mod tests {
     #[test]
     fn levels_end_where_tokens_exceed_the_limit() {
         let ladder = Ladder::new((3, 12, 4), 16, 0.1, 2_000_000, 1 << 22);
-        assert_eq!(
-            ladder.rungs().last(),
-            Some(&Rung {
-                levels: 2,
-                depth: 12
-            })
-        );
+        assert_eq!(ladder.rungs().last(), Some(&Rung { levels: 2, depth: 12 }));
     }
 }

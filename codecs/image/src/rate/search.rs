@@ -57,18 +57,10 @@ pub(crate) fn fit<T>(
         if trial.bytes <= budget {
             fits = at + 1;
             best = better(best, trial, budget);
-            next = if over == rungs.len() {
-                at + stride
-            } else {
-                (fits + over) / 2
-            };
+            next = if over == rungs.len() { at + stride } else { (fits + over) / 2 };
         } else {
             over = at;
-            next = if fits == 0 {
-                at.saturating_sub(stride)
-            } else {
-                (fits + over) / 2
-            };
+            next = if fits == 0 { at.saturating_sub(stride) } else { (fits + over) / 2 };
         }
         stride *= 2;
     }
@@ -81,20 +73,14 @@ pub(crate) fn fit<T>(
         if plain.bytes <= budget {
             best = better(best, plain, budget);
         } else {
-            best = narrow(best, budget, (1.0 / MOST, 1.0), |factor| {
-                attempt(rung, lambda * factor)
-            })?;
+            best = narrow(best, budget, (1.0 / MOST, 1.0), |factor| attempt(rung, lambda * factor))?;
         }
     }
     if let Some(&rung) = rungs.get(fits) {
         let lambda = own(rung);
-        best = narrow(best, budget, (1.0, MOST), |factor| {
-            attempt(rung, lambda * factor)
-        })?;
+        best = narrow(best, budget, (1.0, MOST), |factor| attempt(rung, lambda * factor))?;
         if best.is_none() {
-            best = narrow(best, budget, (MOST, EXTREME), |factor| {
-                attempt(rung, lambda * factor)
-            })?;
+            best = narrow(best, budget, (MOST, EXTREME), |factor| attempt(rung, lambda * factor))?;
         }
     }
     if best.is_none() {
@@ -177,11 +163,7 @@ mod tests {
             });
             let trial = found.unwrap().unwrap();
             assert!(trial.bytes <= budget);
-            assert!(
-                trial.bytes * 10 >= budget * 8 || budget > 8000,
-                "{} of {budget}",
-                trial.bytes
-            );
+            assert!(trial.bytes * 10 >= budget * 8 || budget > 8000, "{} of {budget}", trial.bytes);
             tries.push(count);
         }
         assert!(tries.iter().max() <= Some(&16), "{tries:?}");
@@ -200,16 +182,8 @@ mod tests {
     #[test]
     fn what_cannot_fit_is_none_and_the_least_says_how_much() {
         let least_bytes = least(&ladder(), true, source).unwrap().bytes;
-        assert!(
-            fit(&ladder(), least_bytes - 1, 1536, true, source)
-                .unwrap()
-                .is_none()
-        );
-        assert!(
-            fit(&ladder(), least_bytes, 1536, true, source)
-                .unwrap()
-                .is_some()
-        );
+        assert!(fit(&ladder(), least_bytes - 1, 1536, true, source).unwrap().is_none());
+        assert!(fit(&ladder(), least_bytes, 1536, true, source).unwrap().is_some());
     }
 
     #[test]
@@ -219,12 +193,6 @@ mod tests {
             source(rung, lambda)
         });
         let trial = found.unwrap().unwrap();
-        assert_eq!(
-            trial.rung,
-            Rung {
-                levels: 1,
-                depth: 10
-            }
-        );
+        assert_eq!(trial.rung, Rung { levels: 1, depth: 10 });
     }
 }

@@ -11,11 +11,7 @@ use crate::picture::Picture;
 
 /// Grid of tokens of a picture: sides divided by the stride, rounded up.
 pub(crate) fn latent_shape(width: u32, height: u32, stride: u32) -> LatentShape {
-    LatentShape {
-        t: 1,
-        y: height.div_ceil(stride),
-        x: width.div_ceil(stride),
-    }
+    LatentShape { t: 1, y: height.div_ceil(stride), x: width.div_ceil(stride) }
 }
 
 /// Latents `[y][x][dim]` of a picture.

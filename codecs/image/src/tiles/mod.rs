@@ -25,21 +25,12 @@ pub(crate) struct Tiling {
 // proportional to their area, within a few hundred megabytes.
 impl Tiling {
     /// Of the encoder: latents differ from those of the whole picture by less than 0.1 % of their scale.
-    pub const ENCODER: Self = Self {
-        window: 96,
-        margin: 8,
-    };
+    pub const ENCODER: Self = Self { window: 96, margin: 8 };
 
     /// Of the decoder: pixels differ from those of the whole picture by at most a level.
-    pub const DECODER: Self = Self {
-        window: 80,
-        margin: 10,
-    };
+    pub const DECODER: Self = Self { window: 80, margin: 10 };
 
     /// The whole picture at once.
     #[cfg(test)]
-    pub const WHOLE: Self = Self {
-        window: u32::MAX,
-        margin: 0,
-    };
+    pub const WHOLE: Self = Self { window: u32::MAX, margin: 0 };
 }

@@ -91,9 +91,6 @@ mod tests {
 
     #[test]
     fn values_out_of_range_are_clamped() {
-        assert_eq!(
-            [-9.0, -1.0, 0.0, 1.0, 9.0, f32::NAN].map(to_sample),
-            [0, 0, 128, 255, 255, 0]
-        );
+        assert_eq!([-9.0, -1.0, 0.0, 1.0, 9.0, f32::NAN].map(to_sample), [0, 0, 128, 255, 255, 0]);
     }
 }

@@ -24,10 +24,7 @@ pub(super) fn spans(total: u32, tiling: Tiling) -> Vec<Span> {
         let start = next.saturating_sub(margin).min(total - window);
         let end = start + window;
         let keep_to = if end == total { total } else { end - margin };
-        spans.push(Span {
-            seen: start..end,
-            kept: next..keep_to,
-        });
+        spans.push(Span { seen: start..end, kept: next..keep_to });
         next = keep_to;
     }
     spans

@@ -49,20 +49,9 @@ pub(crate) fn synthesise(
                 });
             }
             // The last column and row of tokens may reach beyond the picture.
-            let (from_x, to_x) = (
-                across.kept.start as usize * stride,
-                across.kept.end as usize * stride,
-            );
-            let (from_y, to_y) = (
-                down.kept.start as usize * stride,
-                down.kept.end as usize * stride,
-            );
-            let rect = (
-                from_x,
-                from_y,
-                to_x.min(width) - from_x,
-                to_y.min(height) - from_y,
-            );
+            let (from_x, to_x) = (across.kept.start as usize * stride, across.kept.end as usize * stride);
+            let (from_y, to_y) = (down.kept.start as usize * stride, down.kept.end as usize * stride);
+            let rect = (from_x, from_y, to_x.min(width) - from_x, to_y.min(height) - from_y);
             let origin = (left * stride, top * stride);
             scatter(output.view(), origin, rect, &mut rgb, width, canvas.gray);
         }
@@ -80,47 +69,27 @@ mod tests {
     #[test]
     fn windows_put_every_latent_and_pixel_in_its_place() {
         let (width, height) = (70u32, 45u32);
-        let rgb = (0..width * height)
-            .flat_map(|n| [(n % width / 4) as u8, (n / width / 4) as u8, 7])
-            .collect();
+        let rgb = (0..width * height).flat_map(|n| [(n % width / 4) as u8, (n / width / 4) as u8, 7]).collect();
         let picture = Picture::from_rgb(width, height, rgb).unwrap();
-        let tiling = Tiling {
-            window: 6,
-            margin: 2,
-        };
+        let tiling = Tiling { window: 6, margin: 2 };
         let encoder = |view: ArrayView4<'_, f32>| {
             let (h, w) = (view.shape()[2] / 4, view.shape()[3] / 4);
-            Ok(Array4::from_shape_fn((1, 3, h, w), |(_, c, y, x)| {
-                view[[0, c, 4 * y, 4 * x]]
-            }))
+            Ok(Array4::from_shape_fn((1, 3, h, w), |(_, c, y, x)| view[[0, c, 4 * y, 4 * x]]))
         };
         let decoder = |view: ArrayView4<'_, f32>| {
             let (h, w) = (view.shape()[2] * 4, view.shape()[3] * 4);
-            Ok(Array4::from_shape_fn((1, 3, h, w), |(_, c, y, x)| {
-                view[[0, c, y / 4, x / 4]]
-            }))
+            Ok(Array4::from_shape_fn((1, 3, h, w), |(_, c, y, x)| view[[0, c, y / 4, x / 4]]))
         };
         let latents = analyse(&picture, (4, 3), tiling, encoder).unwrap();
-        assert_eq!(
-            latents,
-            analyse(&picture, (4, 3), Tiling::WHOLE, encoder).unwrap()
-        );
-        let canvas = Canvas {
-            width,
-            height,
-            gray: false,
-        };
+        assert_eq!(latents, analyse(&picture, (4, 3), Tiling::WHOLE, encoder).unwrap());
+        let canvas = Canvas { width, height, gray: false };
         let back = synthesise(&latents, canvas, (4, 3), tiling, decoder).unwrap();
         assert_eq!(back, picture.rgb);
     }
 
     #[test]
     fn a_network_of_another_shape_is_a_bad_pack() {
-        let canvas = Canvas {
-            width: 4,
-            height: 4,
-            gray: false,
-        };
+        let canvas = Canvas { width: 4, height: 4, gray: false };
         let wrong = |_: ArrayView4<'_, f32>| Ok(Array4::zeros((1, 3, 8, 8)));
         let result = synthesise(&[0.0; 3], canvas, (4, 3), Tiling::WHOLE, wrong);
         assert!(matches!(result, Err(Error::Pack { .. })));

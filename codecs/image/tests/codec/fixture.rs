@@ -5,8 +5,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use tessera_core::container::Modality;
 use tessera_image::{
-    CodecOptions, DecodeOptions, EncodeOptions, Encoded, ImageCodec, IoLimits, Metadata, Picture,
-    Target, io,
+    CodecOptions, DecodeOptions, EncodeOptions, Encoded, ImageCodec, IoLimits, Metadata, Picture, Target, io,
 };
 use tessera_models::{Pack, Store};
 
@@ -30,9 +29,7 @@ pub fn codec() -> MutexGuard<'static, ImageCodec> {
 }
 
 pub fn sample(name: &str) -> Picture {
-    let folder: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", "..", "samples"]
-        .iter()
-        .collect();
+    let folder: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", "..", "samples"].iter().collect();
     let bytes = std::fs::read(folder.join(name)).expect("a sample");
     io::read(&bytes, &IoLimits::default(), Metadata::Strip).expect("a readable sample")
 }
@@ -45,10 +42,7 @@ pub fn part(source: &Picture, width: u32, height: u32) -> Picture {
     };
     let pixels = source.rgb.as_chunks::<3>().0;
     let at = |n: u32| {
-        let (x, y) = (
-            fold(n % width, source.width),
-            fold(n / width, source.height),
-        );
+        let (x, y) = (fold(n % width, source.width), fold(n / width, source.height));
         pixels[(y * source.width + x) as usize]
     };
     let rgb = (0..width * height).flat_map(at).collect();
@@ -69,10 +63,7 @@ pub fn with_disc(mut picture: Picture) -> Picture {
 }
 
 pub fn options(target: Target) -> EncodeOptions {
-    EncodeOptions {
-        target,
-        ..EncodeOptions::default()
-    }
+    EncodeOptions { target, ..EncodeOptions::default() }
 }
 
 pub fn encode(picture: &Picture, target: Target) -> Encoded {
@@ -87,10 +78,6 @@ pub fn decode(bytes: &[u8]) -> Picture {
 
 /// Peak signal-to-noise ratio over all samples, in decibels.
 pub fn psnr(a: &Picture, b: &Picture) -> f64 {
-    let squares = a
-        .rgb
-        .iter()
-        .zip(&b.rgb)
-        .map(|(a, b)| f64::from(a.abs_diff(*b)).powi(2));
+    let squares = a.rgb.iter().zip(&b.rgb).map(|(a, b)| f64::from(a.abs_diff(*b)).powi(2));
     10.0 * (255.0f64.powi(2) / (squares.sum::<f64>() / a.rgb.len() as f64).max(1e-9)).log10()
 }

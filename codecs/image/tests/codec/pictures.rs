@@ -27,21 +27,12 @@ fn photos_come_back_recognisable_and_better_with_quality() {
                 encoded.rung,
                 encoded.lambda,
                 8.0 * encoded.token_bytes as f64 / encoded.tokens as f64,
-                encoded
-                    .rung
-                    .depths(12)
-                    .iter()
-                    .map(|d| f64::from(*d))
-                    .sum::<f64>()
-                    / f64::from(encoded.rung.levels),
+                encoded.rung.depths(12).iter().map(|d| f64::from(*d)).sum::<f64>() / f64::from(encoded.rung.levels),
                 encode_time,
                 start.elapsed(),
             );
             assert_eq!((back.width, back.height), (photo.width, photo.height));
-            assert!(
-                encoded.bytes.len() > last.0 && psnr > last.1 - 0.5,
-                "{name} {quality}"
-            );
+            assert!(encoded.bytes.len() > last.0 && psnr > last.1 - 0.5, "{name} {quality}");
             last = (encoded.bytes.len(), psnr);
         }
         assert!(last.1 > 17.0);
@@ -52,11 +43,7 @@ fn photos_come_back_recognisable_and_better_with_quality() {
 fn a_plain_file_has_at_most_32_bytes_beyond_its_tokens() {
     let encoded = encode(&sample("sky.jpg"), Target::Quality(50.0));
     let pack = pack();
-    let id = if pack.is_default() {
-        0
-    } else {
-        1 + pack.id().len()
-    };
+    let id = if pack.is_default() { 0 } else { 1 + pack.id().len() };
     let beyond = encoded.bytes.len() - encoded.token_bytes as usize - id;
     assert!(beyond <= 32, "{beyond} bytes");
 }
@@ -64,16 +51,7 @@ fn a_plain_file_has_at_most_32_bytes_beyond_its_tokens() {
 #[test]
 fn every_small_and_odd_size_comes_back() {
     let photo = sample("coral.png");
-    for (width, height) in [
-        (1, 1),
-        (1, 17),
-        (15, 2),
-        (16, 16),
-        (17, 33),
-        (31, 1),
-        (100, 3),
-        (129, 95),
-    ] {
+    for (width, height) in [(1, 1), (1, 17), (15, 2), (16, 16), (17, 33), (31, 1), (100, 3), (129, 95)] {
         for alpha in [false, true] {
             let mut picture = part(&photo, width, height);
             if alpha {
@@ -81,10 +59,7 @@ fn every_small_and_odd_size_comes_back() {
             }
             let encoded = encode(&picture, Target::Quality(60.0));
             let back = decode(&encoded.bytes);
-            assert_eq!(
-                (back.width, back.height, &back.alpha),
-                (width, height, &picture.alpha)
-            );
+            assert_eq!((back.width, back.height, &back.alpha), (width, height, &picture.alpha));
             let again = encode(&picture, Target::Quality(60.0));
             assert!(again == encoded, "encoding is repeatable");
         }
@@ -96,15 +71,7 @@ fn gray_pictures_decode_gray() {
     let gray = sample("gray.png");
     assert!(gray.gray);
     let back = decode(&encode(&gray, Target::Quality(70.0)).bytes);
-    assert!(
-        back.gray
-            && back
-                .rgb
-                .as_chunks::<3>()
-                .0
-                .iter()
-                .all(|p| p[0] == p[1] && p[1] == p[2])
-    );
+    assert!(back.gray && back.rgb.as_chunks::<3>().0.iter().all(|p| p[0] == p[1] && p[1] == p[2]));
     assert!(psnr(&gray, &back) > 15.0);
 }
 
@@ -112,37 +79,22 @@ fn gray_pictures_decode_gray() {
 fn alpha_planes_come_back_exact_and_cheap() {
     let picture = with_disc(part(&sample("face.jpg"), 300, 200));
     let encoded = encode(&picture, Target::Quality(50.0));
-    println!(
-        "disc of 300x200: {} bytes of {}",
-        encoded.alpha_bytes,
-        encoded.bytes.len()
-    );
+    println!("disc of 300x200: {} bytes of {}", encoded.alpha_bytes, encoded.bytes.len());
     assert_eq!(encoded.alpha_form, Some(AlphaForm::LOSSLESS));
     assert!(encoded.alpha_bytes < 200);
     assert_eq!(decode(&encoded.bytes).alpha, picture.alpha);
     for value in [0, 80, 255] {
         let alpha = Some(vec![value; picture.pixels() as usize]);
-        let constant = Picture {
-            alpha,
-            ..picture.clone()
-        };
+        let constant = Picture { alpha, ..picture.clone() };
         let encoded = encode(&constant, Target::Quality(20.0));
-        assert_eq!(
-            (encoded.alpha_bytes, decode(&encoded.bytes).alpha),
-            (2, constant.alpha)
-        );
+        assert_eq!((encoded.alpha_bytes, decode(&encoded.bytes).alpha), (2, constant.alpha));
     }
     let graphic = sample("graphic_alpha.png");
     for quality in [0.0, 50.0, 100.0] {
         let encoded = encode(&graphic, Target::Quality(quality));
         let back = decode(&encoded.bytes);
-        let planes = graphic
-            .alpha
-            .iter()
-            .flatten()
-            .zip(back.alpha.iter().flatten());
-        let error: f64 =
-            planes.map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>() / graphic.pixels() as f64;
+        let planes = graphic.alpha.iter().flatten().zip(back.alpha.iter().flatten());
+        let error: f64 = planes.map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>() / graphic.pixels() as f64;
         println!(
             "graphic q {quality}: {:?}, {} of {} bytes, mean alpha error {error:.2}",
             encoded.alpha_form,
@@ -157,26 +109,14 @@ fn alpha_planes_come_back_exact_and_cheap() {
 fn colours_under_full_transparency_cost_nothing() {
     let plain = with_disc(part(&sample("face.jpg"), 320, 240));
     let mut wild = plain.clone();
-    let hidden = plain
-        .alpha
-        .iter()
-        .flatten()
-        .enumerate()
-        .filter(|(_, a)| **a == 0);
+    let hidden = plain.alpha.iter().flatten().enumerate().filter(|(_, a)| **a == 0);
     for (n, _) in hidden {
-        wild.rgb[3 * n..3 * n + 3].copy_from_slice(&[
-            (n * 31) as u8,
-            (n * 77) as u8,
-            (n / 9) as u8,
-        ]);
+        wild.rgb[3 * n..3 * n + 3].copy_from_slice(&[(n * 31) as u8, (n * 77) as u8, (n / 9) as u8]);
     }
     assert!(wild.rgb != plain.rgb);
     let target = Target::Quality(50.0);
     assert_eq!(encode(&wild, target).bytes, encode(&plain, target).bytes);
-    let opaque = Picture {
-        alpha: None,
-        ..wild
-    };
+    let opaque = Picture { alpha: None, ..wild };
     assert!(encode(&plain, target).token_bytes < encode(&opaque, target).token_bytes);
 }
 
@@ -185,19 +125,13 @@ fn metadata_is_kept_on_request_only() {
     let mut picture = part(&sample("face.jpg"), 64, 64);
     picture.exif = Some(b"II\x2a\0\x08\0\0\0\0\0\0\0\0\0".to_vec());
     picture.icc = Some(moxcms::ColorProfile::new_display_p3().encode().unwrap());
-    let keep = EncodeOptions {
-        metadata: Metadata::Keep,
-        ..EncodeOptions::default()
-    };
+    let keep = EncodeOptions { metadata: Metadata::Keep, ..EncodeOptions::default() };
     let kept = codec().encode(&picture, &keep).unwrap();
     let back = decode(&kept.bytes);
     assert_eq!((&back.exif, &back.icc), (&picture.exif, &picture.icc));
     let stripped = codec().encode(&picture, &EncodeOptions::default()).unwrap();
     let back = decode(&stripped.bytes);
-    assert_eq!(
-        (back.exif, back.icc, stripped.metadata_bytes),
-        (None, None, 0)
-    );
+    assert_eq!((back.exif, back.icc, stripped.metadata_bytes), (None, None, 0));
     assert!(kept.metadata_bytes > 500);
 }
 
@@ -205,15 +139,10 @@ fn metadata_is_kept_on_request_only() {
 fn files_do_not_depend_on_the_number_of_threads() {
     // Two bands of tokens and several windows.
     let picture = part(&sample("foliage.jpg"), 1700, 800);
-    let rung = tessera_core::Rung {
-        levels: 3,
-        depth: 6,
-    };
+    let rung = tessera_core::Rung { levels: 3, depth: 6 };
     let target = Target::Rung { rung, lambda: None };
     let files = [1, 2, 3].map(|threads| {
-        let encoded = new_codec(threads)
-            .encode(&picture, &options(target))
-            .unwrap();
+        let encoded = new_codec(threads).encode(&picture, &options(target)).unwrap();
         encoded.bytes
     });
     assert!(files[0] == files[1] && files[0] == files[2]);

@@ -38,20 +38,12 @@ impl Layer {
         let outputs = padded(bias.len());
         let width = padded(inputs);
         let mut wide = vec![0; outputs * width];
-        for (to, from) in wide
-            .chunks_exact_mut(width)
-            .zip(weights.chunks_exact(inputs))
-        {
+        for (to, from) in wide.chunks_exact_mut(width).zip(weights.chunks_exact(inputs)) {
             widen(from, &mut to[..inputs]);
         }
         let mut padded_bias = bias.to_vec();
         padded_bias.resize(outputs, 0);
-        Self {
-            inputs: width,
-            weights: wide,
-            bias: padded_bias,
-            requantise,
-        }
+        Self { inputs: width, weights: wide, bias: padded_bias, requantise }
     }
 
     /// Number of outputs, padded.

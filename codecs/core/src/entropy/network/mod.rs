@@ -37,11 +37,7 @@ impl NetworkPrior {
     /// 32-bit sum could overflow or a scale is out of range.
     pub fn from_tensors(tensors: &PriorTensors) -> Result<Self> {
         let levels = tensors::validate(tensors)?;
-        Ok(Self {
-            levels,
-            adaptation: Adaptation::DEFAULT,
-            tensors_hash: hash_tensors(tensors),
-        })
+        Ok(Self { levels, adaptation: Adaptation::DEFAULT, tensors_hash: hash_tensors(tensors) })
     }
 
     /// The same network with other adaptation, for experiments: `.tsr` files use the default.
@@ -71,11 +67,7 @@ impl TokenPrior for NetworkPrior {
         hash.0
     }
 
-    fn session<'a>(
-        &'a self,
-        shape: GridShape,
-        depths: &[u8],
-    ) -> Result<Box<dyn PriorSession + 'a>> {
+    fn session<'a>(&'a self, shape: GridShape, depths: &[u8]) -> Result<Box<dyn PriorSession + 'a>> {
         check_session(shape, depths)?;
         if depths.len() > self.levels.len() {
             return Err(Error::mismatch(format!(
@@ -92,12 +84,7 @@ impl TokenPrior for NetworkPrior {
                 )));
             }
         }
-        Ok(Box::new(NetworkSession::new(
-            &self.levels,
-            self.adaptation,
-            shape,
-            depths,
-        )))
+        Ok(Box::new(NetworkSession::new(&self.levels, self.adaptation, shape, depths)))
     }
 }
 
@@ -106,13 +93,7 @@ fn hash_tensors(tensors: &PriorTensors) -> u64 {
     let signed = |bytes: &[i8]| bytes.iter().map(|&b| b as u8).collect::<Vec<_>>();
     for level in &tensors.levels {
         let slots: Vec<i32> = level.slots.iter().flatten().copied().collect();
-        let ints = [
-            &slots,
-            &level.b1,
-            &level.b2,
-            &level.node_bias,
-            &[level.q1, level.q2, level.q3].concat(),
-        ];
+        let ints = [&slots, &level.b1, &level.b2, &level.node_bias, &[level.q1, level.q2, level.q3].concat()];
         for ints in ints {
             hash.bytes(&(ints.len() as u64).to_le_bytes());
             for value in ints {

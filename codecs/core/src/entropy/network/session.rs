@@ -41,12 +41,7 @@ struct Position {
 
 impl<'a> NetworkSession<'a> {
     /// Starts at the first token. The caller has checked shape and depths against the levels.
-    pub fn new(
-        levels: &'a [Level],
-        adaptation: Adaptation,
-        shape: GridShape,
-        depths: &[u8],
-    ) -> Self {
+    pub fn new(levels: &'a [Level], adaptation: Adaptation, shape: GridShape, depths: &[u8]) -> Self {
         let mut session = Self {
             levels,
             adaptation,
@@ -109,9 +104,7 @@ impl<'a> NetworkSession<'a> {
         }
         level.first.apply(&self.input, &mut self.first);
         level.second.apply(&self.first, &mut self.second);
-        let here = |(dt, dy, dx): (i8, i8, i8)| {
-            self.neighbour(self.at.level, dt.into(), dy.into(), dx.into())
-        };
+        let here = |(dt, dy, dx): (i8, i8, i8)| self.neighbour(self.at.level, dt.into(), dy.into(), dx.into());
         let neighbours = NEIGHBOURS.map(here);
         self.mixer.start(neighbours);
         self.is_ready = true;

@@ -103,9 +103,7 @@ fn validate_level(number: usize, t: &LevelTensors) -> Result<Level> {
     let nodes = t.node_bias.len();
     let depth = nodes.checked_ilog2().unwrap_or(0) as u8;
     if !nodes.is_power_of_two() || depth == 0 || depth > MAX_DEPTH {
-        return Err(Error::parameter(format!(
-            "{nodes} tree nodes are not 2^D with D from 1 to {MAX_DEPTH}"
-        )));
+        return Err(Error::parameter(format!("{nodes} tree nodes are not 2^D with D from 1 to {MAX_DEPTH}")));
     }
     for slot in &t.slots {
         check_slot(number, *slot)?;
@@ -124,10 +122,7 @@ fn validate_level(number: usize, t: &LevelTensors) -> Result<Level> {
     check_bound("w2", &t.w2, &t.b2, h1, HIDDEN_MAX)?;
     check_bound("node", &t.node, &t.node_bias, h2, HIDDEN_MAX)?;
     let mut node = vec![0; nodes * padded(h2)];
-    for (to, from) in node
-        .chunks_exact_mut(padded(h2))
-        .zip(t.node.chunks_exact(h2))
-    {
+    for (to, from) in node.chunks_exact_mut(padded(h2)).zip(t.node.chunks_exact(h2)) {
         to[..h2].copy_from_slice(from);
     }
     Ok(Level {
@@ -136,12 +131,7 @@ fn validate_level(number: usize, t: &LevelTensors) -> Result<Level> {
         embed_width,
         embed: t.embed.clone(),
         first: Layer::new(inputs, &t.w1, &t.b1, requantise("q1", t.q1)?),
-        second: Layer::new(
-            padded(h1),
-            &pad_columns(&t.w2, h1),
-            &t.b2,
-            requantise("q2", t.q2)?,
-        ),
+        second: Layer::new(padded(h1), &pad_columns(&t.w2, h1), &t.b2, requantise("q2", t.q2)?),
         node_width: padded(h2),
         node,
         node_bias: t.node_bias.clone(),
@@ -167,34 +157,22 @@ fn check_slot(level: usize, slot: [i32; 4]) -> Result<()> {
     if precedes && exists {
         return Ok(());
     }
-    Err(Error::parameter(format!(
-        "slot ({dl}, {dt}, {dy}, {dx}) is not decoded before the token"
-    )))
+    Err(Error::parameter(format!("slot ({dl}, {dt}, {dy}, {dx}) is not decoded before the token")))
 }
 
 fn check_len(name: &str, len: usize, rows: usize, columns: usize) -> Result<()> {
     if rows.checked_mul(columns) == Some(len) {
         return Ok(());
     }
-    Err(Error::parameter(format!(
-        "{name} has {len} values, not {rows} x {columns}"
-    )))
+    Err(Error::parameter(format!("{name} has {len} values, not {rows} x {columns}")))
 }
 
 /// No sum may leave 32 bits, whatever the inputs and the order of the additions.
-fn check_bound(
-    name: &str,
-    weights: &[i8],
-    bias: &[i32],
-    inputs: usize,
-    input_max: i64,
-) -> Result<()> {
+fn check_bound(name: &str, weights: &[i8], bias: &[i32], inputs: usize, input_max: i64) -> Result<()> {
     for (row, &bias) in weights.chunks_exact(inputs).zip(bias) {
         let magnitude: i64 = row.iter().map(|&w| i64::from(w).abs()).sum();
         if magnitude * input_max + i64::from(bias).abs() > i64::from(i32::MAX) {
-            return Err(Error::parameter(format!(
-                "a sum of {name} can exceed 32 bits"
-            )));
+            return Err(Error::parameter(format!("a sum of {name} can exceed 32 bits")));
         }
     }
     Ok(())
@@ -206,8 +184,5 @@ fn requantise(name: &str, [multiplier, shift]: [i32; 2]) -> Result<Requantise> {
             "{name} is ({multiplier}, {shift}), not a positive multiplier and a shift from 1 to 62"
         )));
     }
-    Ok(Requantise {
-        multiplier: i64::from(multiplier),
-        shift: shift as u32,
-    })
+    Ok(Requantise { multiplier: i64::from(multiplier), shift: shift as u32 })
 }
