@@ -4,7 +4,7 @@ CARGO ?= cargo
 RATES ?= 0.02 0.05 0.12
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help setup build demo test test-rust bench bench-large lint deny clean
+.PHONY: help setup build demo test test-rust bench bench-large eval-image lint deny clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,15 @@ bench: setup ## criterion benches: whole encode and decode, token coding
 bench-large: setup ## encode and decode 100 megapixels, print peak memory
 	$(CARGO) build --release --locked -p tessera-cli -p tessera-tests --bins
 	$(CARGO) run --release --locked --quiet -p tessera-tests --bin large
+
+# HELDOUT and LPIPS come from models/training (README there); PYTHON has its packages.
+PYTHON ?= python3
+HELDOUT ?= models/training/work/corpus/heldout
+LPIPS ?= ../shared/weights/lpips_alex.onnx
+eval-image: build ## bits and quality of the image codec on held-out photos, beside AVIF
+	target/release/tessera stats $(HELDOUT)
+	$(PYTHON) models/training/evaluate_image.py --photos $(HELDOUT) --lpips $(LPIPS) --tessera target/release/tessera \
+	  --row '--rung 1x12 --effort 0' --row '--rung 1x12' --row '--bpp 0.02' --row '--bpp 0.03' --row '--bpp 0.04' --row '--bpp 0.05' --row '--bpp 0.1'
 
 lint: ## formatting, clippy with warnings denied, licences and sources of dependencies
 	$(CARGO) fmt --all --check

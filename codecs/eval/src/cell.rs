@@ -1,0 +1,52 @@
+//! What one codec made of one file at one rate.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// One measurement, from the written file.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Cell {
+    /// Name of the input, relative to the folder that was evaluated.
+    pub file: String,
+    /// Codec, as its registry names it.
+    pub codec: String,
+    /// Rate or quality setting, as the codec names it.
+    pub rate: String,
+    /// Position of the rate on the codec's ladder, from the fewest bytes.
+    pub step: u32,
+    /// Columns.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Bytes of the written file.
+    pub bytes: u64,
+    /// Seconds of encoding, the model loaded.
+    pub encode_seconds: f64,
+    /// Seconds of decoding, the model loaded.
+    pub decode_seconds: f64,
+    /// Metric name to value.
+    pub metrics: BTreeMap<String, f64>,
+    /// Path of the decoded picture (PNG), relative to the report, where it was kept.
+    pub picture: Option<String>,
+}
+
+impl Cell {
+    /// Bits per pixel of the written file.
+    pub fn bpp(&self) -> f64 {
+        8.0 * self.bytes as f64 / (f64::from(self.width) * f64::from(self.height))
+    }
+}
+
+/// A cell that could not be made.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// Name of the input.
+    pub file: String,
+    /// Codec.
+    pub codec: String,
+    /// Rate, where it got so far.
+    pub rate: Option<String>,
+    /// What happened.
+    pub what: String,
+}

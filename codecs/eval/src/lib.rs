@@ -1,0 +1,21 @@
+//! Bits against quality.
+//!
+//! ```text
+//! pictures ──codecs at a ladder of rates──▶ written files ──decoded──▶ metrics ──▶ cells ──report──▶ CSV, JSON, SVG, BD-rate, HTML
+//! ```
+//!
+//! - [`metrics`]: one registry of distances and similarities between two pictures.
+//! - [`anchors`]: one registry of the codecs that a user would pick instead.
+//! - [`Cell`]: what one codec made of one file at one rate, measured from the written file.
+//! - [`report`]: cells to tables, plots and one page.
+
+pub mod anchors;
+mod cell;
+mod error;
+pub mod metrics;
+mod picture;
+pub mod report;
+
+pub use cell::{Cell, Failure};
+pub use error::{Error, Result};
+pub use picture::Rgb8;

@@ -1,0 +1,1 @@
+//! Cells to tables, plots and one page.
