@@ -184,9 +184,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("work/corpus"))
     parser.add_argument("--cache", type=Path, default=Path("work/packages"))
+    parser.add_argument("--held-out-only", action="store_true", help="the evaluation photos alone")
     parser.add_argument("--part-mib", type=float, default=54)
     args = parser.parse_args()
-    for name in ("train", "heldout", "parts"):
+    for name in ("heldout",) if args.held_out_only else ("heldout", "train", "parts"):
         (args.out / name).mkdir(parents=True, exist_ok=True)
 
     held = []
@@ -197,6 +198,8 @@ def main():
                 held.append(difference_hash(image))
                 image.save(args.out / "heldout" / f"{source.package.split('-')[0]}-{Path(inside).stem}.png")
     print(f"{len(held)} held-out photos", flush=True)
+    if args.held_out_only:
+        return
 
     rows, count, pixels = [], 0, 0
     seen: list[np.ndarray] = []

@@ -82,7 +82,7 @@ def rows_of_depth(depth: int) -> slice:
 def nearest(vectors: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
     """Index of the nearest row of table [K,dim] for vectors [N,dim], in pieces that bound the memory of the distances."""
     norms = table.pow(2).sum(1)
-    return torch.cat([torch.addmm(norms, piece, table.t(), alpha=-2).argmin(1) for piece in vectors.split(1 << 17)])
+    return torch.cat([torch.addmm(norms, piece, table.t(), alpha=-2).argmin(1) for piece in vectors.split(1 << (17 if vectors.is_cuda else 10))])
 
 
 def balanced_tree(leaves: torch.Tensor, weight: torch.Tensor, rounds: int = 12) -> torch.Tensor:

@@ -42,9 +42,12 @@ def arguments():
     parser.add_argument("--warm", help="glob of weight files to start from when there is no checkpoint")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--bf16", action=argparse.BooleanOptionalAction, help="16-bit arithmetic; default: on GPUs (on CPUs with AVX512-BF16 it halves a step)")
     parser.add_argument("--photos", type=int, help="read at most this many photos")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="overrides the configuration")
-    return parser.parse_args()
+    args = parser.parse_args()
+    args.bf16 = args.device == "cuda" if args.bf16 is None else args.bf16
+    return args
 
 
 def configuration(path: Path, overrides: list[str]) -> dict:
@@ -169,14 +172,14 @@ class Trainer:
         return torch.cat(found)[:count]
 
     def grow(self, bank):
-        samples = self.latents(bank, self.mean.enc, 200_000 if self.device == "cuda" else 20_000)
+        samples = self.latents(bank, self.mean.enc, 200_000)
         self.model.vq.grow(samples, getattr(self, "leaves", None))
         self.mean.vq.load_state_dict(self.model.vq.state_dict())
-        self.progress["grown"] = True
+        self.progress |= {"grown": True, "settled": self.args.phase == "decoder"}
 
     def settle(self, bank):
         """Rebuilds every level's tree from its leaves and settles all depths on the averaged encoder's latents."""
-        samples = self.latents(bank, self.mean.enc, 1_500_000 if self.device == "cuda" else 20_000)
+        samples = self.latents(bank, self.mean.enc, 1_500_000 if self.device == "cuda" else 300_000)
         for book in self.model.vq.levels:
             book.plant(book.table(book.depth).clone(), samples, rounds=6)
             samples = samples - book.table(book.depth)[nearest(samples, book.table(book.depth))]
@@ -218,7 +221,7 @@ class Trainer:
         for group in self.judge_optimiser.param_groups:
             group["lr"] = judge_rate
         real = bank.batch(self.config["schedule"]["batch"])
-        with torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda"):
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=self.args.bf16):
             if self.args.phase == "joint":
                 latent = self.encode(real).float()
             else:
@@ -234,7 +237,7 @@ class Trainer:
                 terms["vgg"] = self.deep(made[pick].to(kind), real[pick].to(kind))
                 total = total + loss["lpips_vgg"] * terms["vgg"]
             step = self.progress["step"]
-            ramp = min(1.0, max(0.0, (step - loss["adversarial_from"]) / loss["adversarial_ramp"]))
+            ramp = min(1.0, max(0.0, (step - loss["adversarial_from"]) / loss["adversarial_ramp"])) if loss["adversarial"] else 0.0
             if ramp > 0:
                 self.judge.requires_grad_(False)
                 terms["fool"] = -self.discern(made).float().mean()
@@ -244,12 +247,13 @@ class Trainer:
         total.backward()
         torch.nn.utils.clip_grad_norm_(self.trained, 1.0)
         self.optimiser.step()
-        with torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda"):
-            verdict = self.discern(torch.cat([real, made.detach()])).float()
-            terms["judge"] = torch.relu(1 - verdict[: len(real)]).mean() + torch.relu(1 + verdict[len(real) :]).mean()
-        self.judge_optimiser.zero_grad(set_to_none=True)
-        terms["judge"].backward()
-        self.judge_optimiser.step()
+        if loss["adversarial"]:
+            with torch.autocast(device, dtype=torch.bfloat16, enabled=self.args.bf16):
+                verdict = self.discern(torch.cat([real, made.detach()])).float()
+                terms["judge"] = torch.relu(1 - verdict[: len(real)]).mean() + torch.relu(1 + verdict[len(real) :]).mean()
+            self.judge_optimiser.zero_grad(set_to_none=True)
+            terms["judge"].backward()
+            self.judge_optimiser.step()
         with torch.no_grad():
             keep = min(self.config["schedule"]["average"], (step + 1) / (step + 20))
             torch._foreach_lerp_(list(self.mean.parameters()), list(self.model.parameters()), 1 - keep)

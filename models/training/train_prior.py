@@ -4,7 +4,8 @@
 
 Every token is a path through its level's codebook tree; the network predicts each binary decision from the neighbours already
 coded. Weights and activations are quantised during training exactly as the decoder's integers are (FORMAT.md), so the exported
-tensors lose nothing. Photos are re-cut, re-scaled and mirrored for every batch: the tokens are never twice the same.
+tensors lose nothing. Photos are re-cut, re-scaled and mirrored. On a GPU every batch is made of new crops; where encoding them
+costs more than learning from them, `--bank` keeps that many encoded crops and `--renew` of them are replaced at every step.
 """
 
 import argparse
@@ -92,6 +93,43 @@ class LevelPrior(nn.Module):
         return nn.functional.binary_cross_entropy_with_logits(logit, turn.float(), reduction="sum") / len(row) / math.log(2)
 
 
+class TokenBank:
+    """Latents [count,dim,h,w] of crops with their full-depth tokens [count,levels,h,w], a few renewed at every step."""
+
+    def __init__(self, crops: CropBank, encoder: Encoder, books: list[NestedCodebook], count: int, batch: int, bf16: bool):
+        self.crops, self.encoder, self.books, self.bf16 = crops, encoder, books, bf16
+        self.next = 0
+        side = crops.crop // 16
+        self.latents = torch.empty(count, books[0].nodes.shape[1], side, side, device=crops.device)
+        self.tokens = torch.empty(count, len(books), side, side, dtype=torch.long, device=crops.device)
+        while self.next < count:
+            self.renew(min(batch, count - self.next))
+
+    @torch.no_grad()
+    def renew(self, count: int):
+        """Replaces the oldest `count` crops."""
+        if count == 0:
+            return
+        with torch.autocast(self.crops.device, dtype=torch.bfloat16, enabled=self.bf16):
+            latent = self.encoder(self.crops.batch(count, fresh=2, jitter=0.1)).float()
+        n, _, h, w = latent.shape
+        rest, tokens = flatten(latent), []
+        for book in self.books:
+            table = book.table(book.depth)
+            index = nearest(rest, table)
+            tokens.append(index.reshape(n, h, w))
+            rest = rest - table[index]
+        start = self.next % len(self.latents)
+        slots = torch.arange(start, start + count, device=latent.device) % len(self.latents)
+        self.latents[slots], self.tokens[slots] = latent, torch.stack(tokens, 1)
+        self.next += count
+
+    def batch(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Latents and tokens of `count` crops drawn at random."""
+        pick = torch.randperm(len(self.latents), device=self.latents.device)[:count]
+        return self.latents[pick], self.tokens[pick]
+
+
 def ratio(value: float) -> torch.Tensor:
     """(m, r) with m/2^r nearest to value, m < 2^15."""
     r = 0
@@ -129,6 +167,9 @@ def main():
     parser.add_argument("--slots", type=int, default=1536)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=3e-3)
+    parser.add_argument("--bank", type=int, help="encoded crops to learn from; default: one batch")
+    parser.add_argument("--renew", type=int, help="crops of the bank replaced at every step; default: one batch")
+    parser.add_argument("--bf16", action=argparse.BooleanOptionalAction, help="16-bit arithmetic in the encoder; default: on GPUs")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args()
     torch.manual_seed(0)
@@ -145,23 +186,25 @@ def main():
         books.append(book)
     priors = nn.ModuleList(LevelPrior(i, b, (192, 96) if i == 0 else (96, 32)) for i, b in enumerate(books)).to(args.device)
     optimiser = torch.optim.Adam(priors.parameters(), lr=args.rate, betas=(0.9, 0.98))
-    bank = CropBank(read_photos(args.data, args.photos), args.crop, args.slots, args.device, 7)
+    crops = CropBank(read_photos(args.data, args.photos), args.crop, args.slots, args.device, 7)
+    bf16 = args.device == "cuda" if args.bf16 is None else args.bf16
+    bank = TokenBank(crops, encoder, books, args.bank or args.batch, args.batch, bf16)
     print(f"ready after {time.time() - started:.0f} s", flush=True)
     mark, step, shown, average = time.time(), 0, 0.0, [12.0] * len(books)
     while (elapsed := time.time() - mark) < args.minutes * 60:
         for group in optimiser.param_groups:
             group["lr"] = args.rate * min(1, (step + 1) / 100) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * elapsed / (args.minutes * 60))))
-        with torch.no_grad(), torch.autocast(args.device, dtype=torch.bfloat16, enabled=args.device == "cuda"):
-            latent = encoder(bank.batch(args.batch, fresh=2, jitter=0.1)).float()
+        bank.renew(args.batch if args.renew is None else args.renew)
+        latent, tokens = bank.batch(args.batch)
         n, _, h, w = latent.shape
         rest, full, cut = flatten(latent), [], []
-        for book in books:
+        for level, book in enumerate(books):
             depth = int(torch.randint(3, book.depth, ())) if torch.rand(()) < 0.35 else book.depth
-            index = nearest(rest, book.table(book.depth))
-            partial = index if depth == book.depth else nearest(rest, book.table(depth))
-            full.append(((1 << book.depth) + index).reshape(n, h, w))
-            cut.append(((1 << depth) + partial).reshape(n, h, w))
-            rest = rest - book.table(book.depth)[index]
+            index = tokens[:, level]
+            partial = index if depth == book.depth else nearest(rest, book.table(depth)).reshape(n, h, w)
+            full.append((1 << book.depth) + index)
+            cut.append((1 << depth) + partial)
+            rest = rest - book.table(book.depth)[index.reshape(-1)]
         # All embeddings share one step, so that slots of different levels add up in one accumulator.
         grain = max(p.embed.detach().abs().max() for p in priors) / 127
         embeds = [p.embed + (torch.round(p.embed / grain) * grain - p.embed).detach() for p in priors]
