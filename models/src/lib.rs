@@ -2,7 +2,8 @@
 //!
 //! A *pack* is everything that one codec needs to know: ONNX graphs, codebook, trained prior, licence and model card, held
 //! together by a manifest (`pack.toml`) that carries the SHA-256 of every part. The first eight bytes of the manifest's own
-//! SHA-256 name the pack inside coded files, so a file can say exactly which weights it needs.
+//! SHA-256 name the pack inside coded files, so a file can say exactly which weights it needs. A *metric pack* is found and
+//! verified like any other, but holds one graph that compares two pictures.
 //!
 //! [`Store`] finds packs (a folder, the user's packs, those built into the program), [`Pack`] verifies and reads one,
 //! [`runtime`] finds and loads the ONNX Runtime library, [`Session`] runs a graph.
@@ -28,6 +29,6 @@ mod session;
 mod store;
 
 pub use error::{Error, Result};
-pub use pack::{Graph, ImagePack, ImageSection, Manifest, Pack, Part};
-pub use session::Session;
+pub use pack::{Graph, ImagePack, ImageSection, Manifest, MetricSection, Pack, Part};
+pub use session::{PairSession, Session};
 pub use store::{Found, Origin, Store};

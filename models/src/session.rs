@@ -25,24 +25,7 @@ impl Session {
     /// # Errors
     /// [`Error::RuntimeMissing`], [`Error::RuntimeBroken`]; [`Error::Graph`] where the graph is not valid.
     pub fn load(graph: &Graph, threads: usize) -> Result<Self> {
-        let runtime = runtime::load(None)?;
-        let cannot = |error: &dyn std::fmt::Display| Error::Graph {
-            graph: graph.name.clone(),
-            what: format!("it does not load ({error})"),
-        };
-        let build = || -> ort::Result<OrtSession> {
-            OrtSession::builder(runtime.environment())?
-                .with_optimization_level(GraphOptimizationLevel::Level3)?
-                .with_intra_threads(threads.max(1))?
-                .with_deterministic_compute(true)?
-                .with_quant_qdq(false)?
-                .commit_from_memory(&graph.bytes)
-        };
-        let session = build().map_err(|error| cannot(&error))?;
-        let ports = (session.inputs().len(), session.outputs().len());
-        if ports != (1, 1) {
-            return Err(cannot(&format!("{} inputs and {} outputs where one of each belongs", ports.0, ports.1)));
-        }
+        let session = open(graph, threads, 1)?;
         Ok(Self { name: graph.name.clone(), session })
     }
 
@@ -59,4 +42,67 @@ impl Session {
         let output = output.into_dimensionality::<Ix4>().map_err(|_| failed("its output is not NCHW".to_owned()))?;
         Ok(output.to_owned())
     }
+}
+
+/// A graph that compares: two f32 NCHW inputs of one shape, one number per picture.
+///
+/// The options are those of [`Session`].
+#[derive(Debug)]
+pub struct PairSession {
+    name: String,
+    session: OrtSession,
+}
+
+impl PairSession {
+    /// Prepares a graph to run on `threads` threads. Loads the runtime if it is not loaded yet.
+    ///
+    /// # Errors
+    /// As [`Session::load`].
+    pub fn load(graph: &Graph, threads: usize) -> Result<Self> {
+        let session = open(graph, threads, 2)?;
+        Ok(Self { name: graph.name.clone(), session })
+    }
+
+    /// Compares two f32 `[N,C,H,W]`: N numbers.
+    ///
+    /// # Errors
+    /// [`Error::Graph`] where the runtime refuses the inputs or the output is not f32 with N elements.
+    pub fn run(&mut self, one: ArrayView4<'_, f32>, other: ArrayView4<'_, f32>) -> Result<Vec<f32>> {
+        let failed = |what: String| Error::Graph { graph: self.name.clone(), what };
+        let (one, other) = (one.as_standard_layout(), other.as_standard_layout());
+        let tensor = |array| TensorRef::from_array_view(array).map_err(|error| failed(error.to_string()));
+        let inputs = ort::inputs![tensor(&one)?, tensor(&other)?];
+        let outputs = self.session.run(inputs).map_err(|error| failed(error.to_string()))?;
+        let (shape, values) = outputs[0].try_extract_tensor::<f32>().map_err(|error| failed(error.to_string()))?;
+        if values.len() != one.shape()[0] {
+            return Err(failed(format!(
+                "its output has shape {shape}, not one number for each of {} pictures",
+                one.shape()[0]
+            )));
+        }
+        Ok(values.to_vec())
+    }
+}
+
+/// A graph with `inputs` inputs and one output.
+fn open(graph: &Graph, threads: usize, inputs: usize) -> Result<OrtSession> {
+    let runtime = runtime::load(None)?;
+    let cannot = |error: &dyn std::fmt::Display| Error::Graph {
+        graph: graph.name.clone(),
+        what: format!("it does not load ({error})"),
+    };
+    let build = || -> ort::Result<OrtSession> {
+        OrtSession::builder(runtime.environment())?
+            .with_optimization_level(GraphOptimizationLevel::Level3)?
+            .with_intra_threads(threads.max(1))?
+            .with_deterministic_compute(true)?
+            .with_quant_qdq(false)?
+            .commit_from_memory(&graph.bytes)
+    };
+    let session = build().map_err(|error| cannot(&error))?;
+    let ports = (session.inputs().len(), session.outputs().len());
+    if ports != (inputs, 1) {
+        return Err(cannot(&format!("{} inputs and {} outputs where {inputs} and 1 belong", ports.0, ports.1)));
+    }
+    Ok(session)
 }

@@ -114,7 +114,16 @@ impl Store {
     /// # Errors
     /// [`Error::PackMissing`].
     pub fn default_for(&self, modality: Modality) -> Result<Arc<Pack>> {
-        self.first(&format!("for {modality:?}").to_lowercase(), |pack| pack.manifest().modality() == modality)
+        self.first(&format!("for {modality:?}").to_lowercase(), |pack| pack.manifest().modality() == Some(modality))
+    }
+
+    /// The first pack that measures the metric `name`, such as `lpips`.
+    ///
+    /// # Errors
+    /// [`Error::PackMissing`].
+    pub fn metric(&self, name: &str) -> Result<Arc<Pack>> {
+        let measures = |pack: &Pack| pack.manifest().metric.as_ref().is_some_and(|metric| metric.name == name);
+        self.first(&format!("for the metric {name}"), measures)
     }
 
     fn first(&self, wanted: &str, accept: impl Fn(&Pack) -> bool) -> Result<Arc<Pack>> {

@@ -1,5 +1,7 @@
 //! Packs are found where the documentation says and refused when anything about them is wrong.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::{fs, io::Write, path::Path};
 
 use tessera_core::container::Modality;

@@ -27,8 +27,7 @@ pub struct ImagePack {
 impl ImagePack {
     pub(super) fn read(pack: &Pack) -> Result<Self> {
         let section = pack.manifest.image.as_ref();
-        let section =
-            section.ok_or_else(|| pack.damaged(format!("it codes {:?}, not images", pack.manifest.modality())))?;
+        let section = section.ok_or_else(|| pack.damaged("it has no table [image], so it is no image pack"))?;
         let at = |file: &str, error: String| Error::damaged(pack.id(), format!("{file}: {error}"));
         let codebook = tensors::codebook(&pack.part(&section.codebook)?, section.levels, section.depth, section.dim);
         let codebook = codebook.map_err(|error| at(&section.codebook, error))?;

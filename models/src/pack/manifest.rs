@@ -7,6 +7,8 @@ use tessera_core::container::Modality;
 const FORMAT: u32 = 1;
 /// Longest part that a manifest may list, bytes.
 const MAX_PART: u64 = 1 << 31;
+/// The modality of packs that measure.
+const METRIC: &str = "metric";
 
 /// The manifest of a pack.
 #[derive(Clone, Debug, Deserialize)]
@@ -26,6 +28,8 @@ pub struct Manifest {
     pub card: String,
     /// What an image pack adds.
     pub image: Option<ImageSection>,
+    /// What a metric pack adds.
+    pub metric: Option<MetricSection>,
     /// Every other file of the pack.
     #[serde(rename = "part", default)]
     pub parts: Vec<Part>,
@@ -67,6 +71,23 @@ pub struct ImageSection {
     pub prior: String,
 }
 
+/// The one graph of a metric pack.
+#[derive(Clone, Debug, Deserialize)]
+pub struct MetricSection {
+    /// Name in the registry of metrics, such as `lpips`.
+    pub name: String,
+    /// Graph: reference and distorted picture f32 `[N,3,H,W]` in sRGB code values scaled to `range` → f32, one number per picture.
+    pub graph: String,
+    /// What the graph's inputs call black and white.
+    pub range: [f32; 2],
+    /// Least side of a picture, pixels.
+    pub least_side: u32,
+    /// Whether a larger value is a better picture.
+    pub higher_is_better: bool,
+    /// Unit and definition in one line, printed in reports.
+    pub describe: String,
+}
+
 impl Manifest {
     /// Reads and checks a manifest; the error says what is wrong with it.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
@@ -75,9 +96,9 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// What the pack's codec codes.
-    pub fn modality(&self) -> Modality {
-        modality(&self.modality).unwrap_or(Modality::Image) // checked when parsed
+    /// What the pack's codec codes; `None` for a metric pack, which codes nothing.
+    pub fn modality(&self) -> Option<Modality> {
+        modality(&self.modality)
     }
 
     fn check(&self) -> Result<(), String> {
@@ -88,9 +109,15 @@ impl Manifest {
         if self.id.is_empty() || self.id.len() > 64 || !self.id.chars().all(plain) {
             return Err("the id must be 1 to 64 lower-case letters, digits, '.' and '-'".to_owned());
         }
-        let modality = modality(&self.modality).ok_or_else(|| format!("unknown modality {:?}", self.modality))?;
-        if (modality == Modality::Image) != self.image.is_some() {
+        let is_metric = self.modality == METRIC;
+        if !is_metric && self.modality().is_none() {
+            return Err(format!("unknown modality {:?}", self.modality));
+        }
+        if (self.modality() == Some(Modality::Image)) != self.image.is_some() {
             return Err("an image pack, and no other, has a table [image]".to_owned());
+        }
+        if is_metric != self.metric.is_some() {
+            return Err("a metric pack, and no other, has a table [metric]".to_owned());
         }
         for part in &self.parts {
             if !is_plain_name(&part.file) {
@@ -106,6 +133,12 @@ impl Manifest {
                 image.min_depth >= 1 && image.min_depth <= image.depth && image.depth <= tessera_core::MAX_DEPTH;
             if !fits || !depths || !image.search_lambda.is_finite() || image.search_lambda < 0.0 {
                 return Err("a number in [image] is out of range".to_owned());
+            }
+        }
+        if let Some(metric) = &self.metric {
+            let [black, white] = metric.range;
+            if !black.is_finite() || !white.is_finite() || black >= white || metric.least_side == 0 {
+                return Err("a number in [metric] is out of range".to_owned());
             }
         }
         Ok(())

@@ -10,7 +10,7 @@ use std::{fmt::Write, path::Path, sync::Arc};
 use sha2::{Digest, Sha256};
 
 pub use image::ImagePack;
-pub use manifest::{ImageSection, Manifest, Part};
+pub use manifest::{ImageSection, Manifest, MetricSection, Part};
 
 use crate::{Error, Result, embedded};
 use archive::Archive;
@@ -114,6 +114,9 @@ impl Pack {
         if self.manifest.image.is_some() {
             self.image()?;
         }
+        if self.manifest.metric.is_some() {
+            self.metric()?;
+        }
         Ok(())
     }
 
@@ -132,6 +135,16 @@ impl Pack {
     /// [`Error::PackDamaged`] where a part is damaged or the pack is not an image pack.
     pub fn image(&self) -> Result<ImagePack> {
         ImagePack::read(self)
+    }
+
+    /// What a metric pack says of itself, and its graph.
+    ///
+    /// # Errors
+    /// [`Error::PackDamaged`] where the graph is damaged or the pack is not a metric pack.
+    pub fn metric(&self) -> Result<(&MetricSection, Graph)> {
+        let section = self.manifest.metric.as_ref();
+        let section = section.ok_or_else(|| self.damaged("it has no table [metric], so it is no metric pack"))?;
+        Ok((section, self.graph(&section.graph)?))
     }
 
     fn graph(&self, file: &str) -> Result<Graph> {
