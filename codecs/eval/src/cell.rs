@@ -25,6 +25,9 @@ pub struct Cell {
     pub encode_seconds: f64,
     /// Seconds of decoding, the model loaded.
     pub decode_seconds: f64,
+    /// Largest resident memory of the process that encoded and decoded, in bytes, where the system tells.
+    #[serde(default)]
+    pub peak_bytes: Option<u64>,
     /// Metric name to value.
     pub metrics: BTreeMap<String, f64>,
     /// Path of the decoded picture (PNG), relative to the report, where it was kept.

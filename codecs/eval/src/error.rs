@@ -23,5 +23,12 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// What an input or output error of a file becomes.
+    pub(crate) fn at(path: &std::path::Path) -> impl Fn(std::io::Error) -> Self + '_ {
+        move |source| Self::Io { path: path.display().to_string(), source }
+    }
+}
+
 /// Result with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;

@@ -6,6 +6,8 @@
 //!
 //! - [`metrics`]: one registry of distances and similarities between two pictures.
 //! - [`anchors`]: one registry of the codecs that a user would pick instead.
+//! - [`ours`]: the suite's own codecs behind the same seam.
+//! - [`run`]: every file through every codec at every rate, in worker processes, resumable.
 //! - [`Cell`]: what one codec made of one file at one rate, measured from the written file.
 //! - [`report`]: cells to tables, plots and one page.
 
@@ -13,8 +15,10 @@ pub mod anchors;
 mod cell;
 mod error;
 pub mod metrics;
+pub mod ours;
 mod picture;
 pub mod report;
+pub mod run;
 
 pub use cell::{Cell, Failure};
 pub use error::{Error, Result};

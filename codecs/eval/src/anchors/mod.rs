@@ -1,14 +1,35 @@
 //! Codecs at a ladder of rates: the suite's own and those that a user would pick instead.
+//!
+//! JPEG and WebP are always built in. AVIF (libaom, SVT-AV1) and JPEG XL come from FFmpeg's libraries with the
+//! cargo feature `ffmpeg`; what is not at hand is an [`Error::Missing`] that says how to get it.
 
-use crate::{Result, Rgb8};
+#[cfg(feature = "ffmpeg")]
+mod ffmpeg;
+mod jpeg;
+mod webp;
+
+pub use jpeg::Jpeg;
+pub use webp::WebP;
+
+#[cfg(feature = "ffmpeg")]
+pub use ffmpeg::{Av1Encoder, Avif, JpegXl};
+
+use crate::{Error, Result, Rgb8};
 
 /// One setting on a codec's ladder.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rate {
-    /// As the codec's users write it: `q 35`, `cqp 55`, `0.03 bpp`.
+    /// As the codec's users write it: `q 35`, `crf 55`, `0.03 bpp`.
     pub name: String,
     /// The number behind it.
     pub value: f64,
+}
+
+impl Rate {
+    /// Rates of one parameter, in the order given.
+    pub fn ladder(parameter: &str, values: &[f64]) -> Vec<Self> {
+        values.iter().map(|&value| Self { name: format!("{parameter} {value}"), value }).collect()
+    }
 }
 
 /// A still-picture codec.
@@ -31,4 +52,36 @@ pub trait Codec: Send {
     /// # Errors
     /// What the decoder said.
     fn decode(&mut self, file: &[u8]) -> Result<Rgb8>;
+}
+
+/// Names of all anchors for still pictures, whether they are at hand or not.
+pub const NAMES: &[&str] = &["jpeg", "webp", "avif-aom", "avif-svt", "jxl"];
+
+/// An anchor by its name.
+///
+/// # Errors
+/// [`Error::Parameter`] for a name that is not among [`NAMES`], [`Error::Missing`] for an encoder that is not at hand.
+pub fn by_name(name: &str) -> Result<Box<dyn Codec>> {
+    match name {
+        "jpeg" => Ok(Box::new(Jpeg)),
+        "webp" => Ok(Box::new(WebP)),
+        #[cfg(feature = "ffmpeg")]
+        "avif-aom" => Ok(Box::new(Avif::new(Av1Encoder::Aom)?)),
+        #[cfg(feature = "ffmpeg")]
+        "avif-svt" => Ok(Box::new(Avif::new(Av1Encoder::Svt)?)),
+        #[cfg(feature = "ffmpeg")]
+        "jxl" => Ok(Box::new(JpegXl::new()?)),
+        name if NAMES.contains(&name) => Err(Error::Missing(format!(
+            "{name} is not built in; build with FFmpeg's libraries: cargo build --release -p tessera-cli --features ffmpeg"
+        ))),
+        name => Err(Error::Parameter(format!("there is no anchor {name}; the anchors are {}", NAMES.join(", ")))),
+    }
+}
+
+/// A whole file decoded by the `image` crate.
+fn with_image_crate(file: &[u8], format: image::ImageFormat) -> Result<Rgb8> {
+    let picture =
+        image::load_from_memory_with_format(file, format).map_err(|error| Error::Failed(error.to_string()))?;
+    let picture = picture.to_rgb8();
+    Rgb8::new(picture.width(), picture.height(), picture.into_raw())
 }

@@ -1,0 +1,72 @@
+//! The suite's own codecs on the ladder of an evaluation.
+
+use std::sync::Arc;
+
+use tessera_image::{CodecOptions, DecodeOptions, EncodeOptions, ImageCodec, Picture, Target};
+use tessera_models::Pack;
+
+use crate::{
+    Error, Result, Rgb8,
+    anchors::{Codec, Rate},
+};
+
+/// Bits per pixel of the usual ladder.
+pub const RATES: &[f64] = &[0.01, 0.015, 0.02, 0.03, 0.045, 0.07, 0.12];
+
+/// The image codec with one pack.
+pub struct Image {
+    codec: ImageCodec,
+    name: String,
+    rates: Vec<f64>,
+    effort: u8,
+}
+
+impl Image {
+    /// For a pack at the given bits per pixel, from few to many.
+    ///
+    /// # Errors
+    /// The pack cannot be used.
+    pub fn new(name: &str, pack: Arc<Pack>, threads: usize, rates: &[f64], effort: u8) -> Result<Self> {
+        let codec = ImageCodec::new(pack, CodecOptions { threads }).map_err(failed)?;
+        Ok(Self { codec, name: name.to_owned(), rates: rates.to_vec(), effort })
+    }
+
+    fn options(&self, rate: &Rate) -> EncodeOptions {
+        EncodeOptions { target: Target::Bpp(rate.value), effort: self.effort, ..EncodeOptions::default() }
+    }
+}
+
+fn failed(error: tessera_image::Error) -> Error {
+    Error::Failed(error.to_string())
+}
+
+impl Codec for Image {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn describe(&self) -> String {
+        let pack = self.codec.pack();
+        let hash: String = pack.hash8().iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("tessera {}, pack {} ({hash}), effort {}, by bpp", env!("CARGO_PKG_VERSION"), pack.id(), self.effort)
+    }
+
+    fn extension(&self) -> &str {
+        "tsr"
+    }
+
+    fn ladder(&self) -> Vec<Rate> {
+        Rate::ladder("bpp", &self.rates)
+    }
+
+    fn encode(&mut self, picture: &Rgb8, rate: &Rate) -> Result<Vec<u8>> {
+        let source = Picture::from_rgb(picture.width(), picture.height(), picture.data().to_vec()).map_err(failed)?;
+        let options = self.options(rate);
+        Ok(self.codec.encode(&source, &options).map_err(failed)?.bytes)
+    }
+
+    fn decode(&mut self, file: &[u8]) -> Result<Rgb8> {
+        let decoded = self.codec.decode(file, &DecodeOptions::default()).map_err(failed)?;
+        Rgb8::new(decoded.picture.width, decoded.picture.height, decoded.picture.rgb)
+    }
+}

@@ -1,0 +1,101 @@
+//! What a report is made of.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Cell, Error, Failure, Result};
+
+/// Columns that a report has anyway.
+const TAKEN: [&str; 4] = ["bpp", "rate", "encoding_time", "decoding_time"];
+
+/// One evaluation: everything that was measured, and everything that could not be.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Run {
+    /// Title of the report.
+    pub name: String,
+    /// What was evaluated and how, in a sentence or two.
+    pub description: String,
+    /// Codecs, in the order in which they are shown.
+    pub codecs: Vec<CodecInfo>,
+    /// Metrics, in the order in which they are shown.
+    pub metrics: Vec<MetricInfo>,
+    /// Measurements.
+    pub cells: Vec<Cell>,
+    /// Measurements that failed.
+    pub failures: Vec<Failure>,
+    /// Codecs and metrics that were asked for and are not at hand.
+    pub missing: Vec<Missing>,
+}
+
+/// A codec of a [`Run`].
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+pub struct CodecInfo {
+    /// Key, as in [`Cell::codec`].
+    pub name: String,
+    /// Library, version and fixed settings in one line.
+    pub settings: String,
+    /// Whether it is one of the suite's own, as opposed to an anchor.
+    pub ours: bool,
+}
+
+/// A metric of a [`Run`].
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+pub struct MetricInfo {
+    /// Key, as in [`Cell::metrics`].
+    pub name: String,
+    /// Unit and definition in one line.
+    pub about: String,
+    /// Whether a larger value is a better picture.
+    pub higher_is_better: bool,
+}
+
+/// A codec or a metric that the run had to do without.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Missing {
+    /// What is missing.
+    pub what: String,
+    /// Why.
+    pub why: String,
+    /// What to do to have it.
+    pub remedy: String,
+}
+
+impl Run {
+    /// Whether everything that is computed later is defined.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`]: a codec or a metric that is listed twice, a cell of an unknown codec, two cells at one place, a
+    /// file of no bytes, a picture without pixels, a time that is no number.
+    pub(crate) fn check(&self) -> Result<()> {
+        let fail = |what: String| Err(Error::Parameter(what));
+        let mut codecs = HashSet::new();
+        if let Some(twice) = self.codecs.iter().find(|codec| !codecs.insert(codec.name.as_str())) {
+            return fail(format!("codec {:?} is listed twice; give each its own name", twice.name));
+        }
+        let mut metrics = HashSet::new();
+        if let Some(twice) = self.metrics.iter().find(|metric| !metrics.insert(metric.name.as_str())) {
+            return fail(format!("metric {:?} is listed twice; give each its own name", twice.name));
+        }
+        if let Some(taken) = self.metrics.iter().find(|metric| TAKEN.contains(&metric.name.as_str())) {
+            return fail(format!("metric {:?} has the name of another column; rename it", taken.name));
+        }
+        let mut places = HashSet::new();
+        for cell in &self.cells {
+            let place = format!("{:?}, codec {:?}, step {}", cell.file, cell.codec, cell.step);
+            if !codecs.contains(cell.codec.as_str()) {
+                return fail(format!("{place}: the run lists no such codec"));
+            }
+            if !places.insert((&cell.file, &cell.codec, cell.step)) {
+                return fail(format!("{place}: measured twice; remove one of the two cells"));
+            }
+            if cell.bytes == 0 || cell.width == 0 || cell.height == 0 {
+                return fail(format!("{place}: {} bytes for {} x {} pixels", cell.bytes, cell.width, cell.height));
+            }
+            if !(cell.encode_seconds.is_finite() && cell.decode_seconds.is_finite()) {
+                return fail(format!("{place}: a time is not a number"));
+            }
+        }
+        Ok(())
+    }
+}
