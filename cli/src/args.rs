@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::cmd::{completions, decode, doctor, encode, info, man, models, stats};
+use crate::cmd::{completions, decode, doctor, encode, eval, info, man, models, stats};
 
 /// Neural codec: a photo in about a kilobyte.
 ///
@@ -27,6 +27,7 @@ Examples:
   tessera encode photos/ -o small/ --bpp 0.05   a folder, mirrored
   tessera decode photo.tsr -o back.png          and back
   tessera info photo.tsr                        what is in a file, byte by byte
+  tessera eval photos/ -o report/               bits against quality, beside JPEG, WebP, ...
   tessera doctor                                is everything in place?
 
 Exit codes:
@@ -51,6 +52,9 @@ pub enum Command {
     Decode(decode::Decode),
     Info(info::Info),
     Stats(stats::Stats),
+    Eval(eval::Eval),
+    #[command(hide = true)]
+    EvalWorker(eval::Worker),
     Doctor(doctor::Doctor),
     Models(models::Models),
     Completions(completions::Completions),

@@ -64,6 +64,13 @@ impl Shared {
         pack.map_err(|error| explain::models(&error)).and_then(PackHandle::new)
     }
 
+    /// A pack to encode with, and the runtime loaded.
+    pub fn ready_pack(&self, name: Option<&str>) -> Result<Arc<Pack>> {
+        let handle = self.pack_to_encode_with(name)?;
+        runtime::load(self.ort_lib.as_deref()).map_err(|error| explain::models(&error))?;
+        Ok(handle.pack)
+    }
+
     /// What one worker keeps.
     pub fn engine(&self) -> Engine<'_> {
         Engine { shared: self, loaded: None }

@@ -1,5 +1,7 @@
 //! Whole encode and decode of a 768×512 picture, the model loaded, two threads.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use tessera_core::container::Modality;
 use tessera_image::{CodecOptions, EncodeOptions, ImageCodec, Metadata, Target, io};

@@ -1,5 +1,7 @@
 //! Coding the tokens of a 768×512 picture with the default pack's prior: 1,536 tokens of 12 bits, one core.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use ndarray::Array4;
 use tessera_core::{

@@ -1,5 +1,7 @@
 //! The shipped program on real files: every test runs the binary as a user would.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod bad_input;
 mod commands;
 mod options;

@@ -59,7 +59,7 @@ pub fn on_white(image: &DynamicImage) -> RgbImage {
 
 /// `photo` repeated, every second copy mirrored so that no seam shows, to `width` by `height` pixels.
 pub fn tiled(photo: &RgbImage, width: u32, height: u32) -> RgbImage {
-    let fold = |v: u32, n: u32| if v / n % 2 == 0 { v % n } else { n - 1 - v % n };
+    let fold = |v: u32, n: u32| if (v / n).is_multiple_of(2) { v % n } else { n - 1 - v % n };
     RgbImage::from_fn(width, height, |x, y| *photo.get_pixel(fold(x, photo.width()), fold(y, photo.height())))
 }
 

@@ -141,7 +141,7 @@ fn decode(
 impl Decode {
     fn options(&self) -> DecodeOptions {
         let limits = Limits { max_pixels: u64::from(self.max_megapixels) * 1_000_000, ..Limits::default() };
-        DecodeOptions { limits, salvage: self.salvage, ..DecodeOptions::default() }
+        DecodeOptions { limits, salvage: self.salvage }
     }
 
     fn picture_format(&self) -> Result<PictureFormat> {

@@ -51,9 +51,12 @@ struct Report {
     findings: Vec<Finding>,
 }
 
+/// Says what is there, or how the program exits and why.
+type Check<'a> = dyn Fn() -> std::result::Result<String, (Exit, String)> + 'a;
+
 pub fn run(arguments: &Doctor) -> Result<std::result::Result<(), Exit>> {
     let store = Store::standard(arguments.models.models.as_deref());
-    let checks: [(&'static str, Box<dyn Fn() -> std::result::Result<String, (Exit, String)>>); 4] = [
+    let checks: [(&'static str, Box<Check<'_>>); 4] = [
         ("machine", Box::new(|| Ok(machine()))),
         ("ONNX Runtime", Box::new(|| onnx_runtime(arguments))),
         ("model pack", Box::new(|| model_pack(&store))),

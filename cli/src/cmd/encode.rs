@@ -177,7 +177,7 @@ impl Encode {
             (_, _, Some(rung)) => Target::Rung { rung, lambda: self.lambda },
             _ => Target::Quality(self.quality.unwrap_or(50.0)),
         };
-        EncodeOptions { target, effort: self.effort, metadata: self.metadata(), ..EncodeOptions::default() }
+        EncodeOptions { target, effort: self.effort, metadata: self.metadata() }
     }
 
     fn metadata(&self) -> Metadata {

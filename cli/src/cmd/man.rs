@@ -33,7 +33,7 @@ pub fn run(arguments: &Man) -> Result<()> {
     if let Some(dir) = &arguments.dir {
         fs::create_dir_all(dir).map_err(|error| Failure::write(dir, &error))?;
         let output = Output { force: true };
-        for page in std::iter::once(&root).chain(root.get_subcommands()) {
+        for page in std::iter::once(&root).chain(root.get_subcommands().filter(|command| !command.is_hide_set())) {
             let name = format!("{}.1", full_name(&root, page));
             output.write(&Sink::File(dir.join(name)), render(&root, page)?.as_bytes())?;
         }

@@ -4,6 +4,7 @@ pub mod completions;
 pub mod decode;
 pub mod doctor;
 pub mod encode;
+pub mod eval;
 pub mod info;
 pub mod man;
 pub mod models;
@@ -21,6 +22,8 @@ pub fn dispatch(command: &Command) -> Result<std::result::Result<(), Exit>> {
         Command::Decode(arguments) => decode::run(arguments),
         Command::Info(arguments) => info::run(arguments),
         Command::Stats(arguments) => stats::run(arguments),
+        Command::Eval(arguments) => eval::run(arguments),
+        Command::EvalWorker(arguments) => arguments.run().map(Ok),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Models(arguments) => models::run(arguments),
         Command::Completions(arguments) => completions::run(arguments).map(Ok),

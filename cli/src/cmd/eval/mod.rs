@@ -1,0 +1,310 @@
+//! `tessera eval`: bits against quality, beside what a user would pick instead.
+
+mod worker;
+
+use std::{
+    collections::BTreeSet,
+    env,
+    io::{self, IsTerminal, Write},
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::Duration,
+};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tessera_eval::{
+    Error, anchors, metrics,
+    ours::RATES,
+    report::{self, MetricInfo, Missing, Run},
+    run::{self, Input, Outcome, Plan},
+};
+use tessera_models::{Store, runtime};
+
+use crate::{
+    args::{ModelArgs, RuntimeArgs, WorkerArgs},
+    cmd::encode::PICTURES,
+    engine::Shared,
+    failure::{Exit, Failure, Result},
+    files, print,
+};
+pub use worker::Worker;
+
+/// Name of the default pack's codec in reports.
+const DEFAULT_CODEC: &str = "tessera";
+
+/// Measure bits against quality, beside other codecs
+///
+/// Encodes every picture at a ladder of rates with our packs and with the anchors, decodes the written files, measures them
+/// and writes a report: cells.csv, results/*.json, plots/*.svg, BD-rate tables, and index.html, which needs nothing else.
+/// A run that was ended goes on where it was when it is started again with the same folder.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tessera eval photos/                                  everything at hand, into report/
+  tessera eval photos/ --anchors jpeg,webp -o small/    against JPEG and WebP alone
+  tessera eval photos/ --rates 0.02,0.05 --metrics ssim,lpips
+  tessera eval photos/ --codec image-f16-1 --codec mine   two packs against each other
+
+Anchors: jpeg, webp; avif-aom, avif-svt and jxl in builds with FFmpeg's libraries (cargo feature ffmpeg).
+LPIPS comes as a metric pack; models/training/README.md says how to make one.")]
+pub struct Eval {
+    /// Pictures or folders of pictures
+    #[arg(required = true, value_name = "IN")]
+    inputs: Vec<PathBuf>,
+
+    /// Folder of the report
+    #[arg(short, long, value_name = "DIR", default_value = "report")]
+    output: PathBuf,
+
+    /// Model pack to evaluate, by id; may be repeated. Without it, the default pack
+    #[arg(long, value_name = "ID")]
+    codec: Vec<String>,
+
+    /// Bits per pixel of our codecs' ladder, from few to many
+    #[arg(long, value_name = "BPP,…", value_delimiter = ',', default_values_t = RATES.to_vec(), value_parser = parse_rate, hide_default_value = true)]
+    rates: Vec<f64>,
+
+    /// Codecs to compare with, or none
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_values_t = anchors::NAMES.iter().map(|name| (*name).to_owned()))]
+    anchors: Vec<String>,
+
+    /// Metrics; without it, all that are at hand
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    metrics: Vec<String>,
+
+    /// Effort of our encoders
+    #[arg(long, value_name = "0-9", default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=9))]
+    effort: u8,
+
+    /// Pictures that the report shows, evenly spread over the inputs
+    #[arg(long, value_name = "N", default_value_t = 6)]
+    gallery: usize,
+
+    /// Title of the report
+    #[arg(long, value_name = "TEXT", default_value = "Bits against quality")]
+    title: String,
+
+    /// Write into a folder that holds something else than a report
+    #[arg(short, long)]
+    force: bool,
+
+    #[command(flatten)]
+    workers: WorkerArgs,
+    #[command(flatten)]
+    models: ModelArgs,
+    #[command(flatten)]
+    runtime: RuntimeArgs,
+}
+
+pub fn run(arguments: &Eval) -> Result<std::result::Result<(), Exit>> {
+    let inputs = inputs(&arguments.inputs, &arguments.output)?;
+    check_folder(&arguments.output, arguments.force)?;
+    let (chosen, missing_metrics) = choose_metrics(arguments)?;
+    let codecs = codecs(arguments)?;
+    let program = env::current_exe().map_err(|error| {
+        Failure::new(Exit::Failed, format!("cannot find this program ({error})"), "run it by its path")
+    })?;
+    let jobs = usize::from(arguments.workers.jobs);
+    let threads = (thread::available_parallelism().map_or(1, usize::from) / jobs).max(1);
+    let plan = Plan {
+        inputs,
+        codecs,
+        metrics: &|| chosen.iter().map(|name| metric(name, arguments)).collect(),
+        worker: &|codec| worker_command(&program, codec, threads, arguments),
+        jobs,
+        gallery: arguments.gallery,
+    };
+    let bar = progress_bar();
+    let outcome = run::run(&plan, &arguments.output, &|done, total| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    let outcome = outcome.map_err(explain)?;
+    let run = report_of(arguments, &plan, outcome, missing_metrics)?;
+    let written = report::write(&run, &arguments.output.join("pictures"), &arguments.output).map_err(explain)?;
+    print::text(&summary(&run, &written.files))?;
+    Ok(conclude(&run))
+}
+
+/// Pictures to evaluate, named by what the user named and the path inside it.
+fn inputs(named: &[PathBuf], out: &Path) -> Result<Vec<Input>> {
+    let mut inputs: Vec<(usize, Input)> = Vec::new();
+    for (place, path) in (1..).zip(named) {
+        if path.is_dir() {
+            for file in files::walk(path, PICTURES, Some(out))? {
+                let name = file.strip_prefix(path).unwrap_or(&file).display().to_string();
+                inputs.push((place, Input { name, path: file }));
+            }
+        } else if path.exists() {
+            let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+            inputs.push((place, Input { name, path: path.clone() }));
+        } else {
+            return Err(Failure::read(path, &io::ErrorKind::NotFound.into()));
+        }
+    }
+    if inputs.is_empty() {
+        return Err(Failure::usage("there is no picture in what was named", "name pictures or folders that hold some"));
+    }
+    // Two folders may hold files of one name: then each input is told by its place on the command line, too.
+    let mut names = BTreeSet::new();
+    if inputs.iter().any(|(_, input)| !names.insert(input.name.clone())) {
+        for (place, input) in &mut inputs {
+            input.name = format!("{place}/{}", input.name);
+        }
+    }
+    let inputs: Vec<Input> = inputs.into_iter().map(|(_, input)| input).collect();
+    Ok(inputs)
+}
+
+/// A new or empty folder, or one that holds a report.
+fn check_folder(folder: &Path, force: bool) -> Result<()> {
+    let ours = folder.join("journal.jsonl").exists();
+    let full = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+    if full && !ours && !force {
+        return Err(Failure::new(
+            Exit::Failed,
+            "the folder holds something that is no report",
+            "choose another with -o, or pass --force to write beside it",
+        )
+        .at(folder.display()));
+    }
+    Ok(())
+}
+
+fn metric(name: &str, arguments: &Eval) -> tessera_eval::Result<Box<dyn metrics::Metric>> {
+    let _ = runtime::load(arguments.runtime.ort_lib.as_deref()); // a metric that needs it says that it is missing
+    metrics::by_name_in(name, &Store::standard(arguments.models.models.as_deref()))
+}
+
+/// Names of the metrics to measure, and those that are not at hand.
+fn choose_metrics(arguments: &Eval) -> Result<(Vec<String>, Vec<Missing>)> {
+    let asked: Vec<String> = match arguments.metrics.is_empty() {
+        true => metrics::names().iter().map(|name| (*name).to_owned()).collect(),
+        false => arguments.metrics.clone(),
+    };
+    let (mut chosen, mut missing) = (Vec::new(), Vec::new());
+    for name in asked {
+        match metric(&name, arguments) {
+            Ok(_) => chosen.push(name),
+            Err(Error::Missing(why)) if arguments.metrics.is_empty() => {
+                let (why, remedy) = why.split_once("; ").unwrap_or((&why, ""));
+                missing.push(Missing { what: name, why: why.to_owned(), remedy: remedy.to_owned() });
+            }
+            Err(error) => return Err(explain(error)),
+        }
+    }
+    Ok((chosen, missing))
+}
+
+/// Names of all codecs; ours first.
+fn codecs(arguments: &Eval) -> Result<Vec<(String, bool)>> {
+    let shared = Shared::for_packs(&arguments.models)?;
+    let mut codecs = Vec::new();
+    for pack in &arguments.codec {
+        codecs.push((shared.pack_to_encode_with(Some(pack))?.id().to_owned(), true));
+    }
+    if codecs.is_empty() {
+        shared.pack_to_encode_with(None)?;
+        codecs.push((DEFAULT_CODEC.to_owned(), true));
+    }
+    for name in arguments.anchors.iter().filter(|name| *name != "none") {
+        if !anchors::NAMES.contains(&name.as_str()) {
+            let known = anchors::NAMES.join(", ");
+            return Err(Failure::usage(format!("there is no anchor {name}"), format!("the anchors are {known}")));
+        }
+        codecs.push((name.clone(), false));
+    }
+    Ok(codecs)
+}
+
+fn worker_command(program: &Path, codec: &str, threads: usize, arguments: &Eval) -> Command {
+    let mut command = Command::new(program);
+    command.args(["eval-worker", codec, "--threads", &threads.to_string(), "--effort", &arguments.effort.to_string()]);
+    let rates: Vec<String> = arguments.rates.iter().map(f64::to_string).collect();
+    command.args(["--rates", &rates.join(",")]);
+    if let Some(folder) = &arguments.models.models {
+        command.arg("--models").arg(folder);
+    }
+    if let Some(library) = &arguments.runtime.ort_lib {
+        command.arg("--ort-lib").arg(library);
+    }
+    command
+}
+
+fn report_of(arguments: &Eval, plan: &Plan<'_>, outcome: Outcome, mut missing: Vec<Missing>) -> Result<Run> {
+    missing.extend(outcome.missing);
+    let metrics = (plan.metrics)().map_err(explain)?;
+    let metrics = metrics.iter().map(|metric| MetricInfo {
+        name: metric.name().to_owned(),
+        about: metric.describe(),
+        higher_is_better: metric.higher_is_better(),
+    });
+    let read: BTreeSet<&str> = outcome.cells.iter().map(|cell| cell.file.as_str()).collect();
+    let description = format!(
+        "{} of {} pictures. Bits are those of the written files; quality is that of the pictures decoded from them, in 8-bit sRGB.",
+        read.len(),
+        plan.inputs.len()
+    );
+    Ok(Run {
+        name: arguments.title.clone(),
+        description,
+        codecs: outcome.codecs,
+        metrics: metrics.collect(),
+        cells: outcome.cells,
+        failures: outcome.failures,
+        missing,
+    })
+}
+
+fn summary(run: &Run, written: &[PathBuf]) -> String {
+    let mut text = String::new();
+    let codecs: Vec<&str> = run.codecs.iter().map(|codec| codec.name.as_str()).collect();
+    text.push_str(&format!("{} cells of {}\n", run.cells.len(), codecs.join(", ")));
+    for missing in &run.missing {
+        text.push_str(&format!("not at hand: {}: {}; {}\n", missing.what, missing.why, missing.remedy));
+    }
+    if let Some(page) = written.iter().find(|path| path.extension().is_some_and(|extension| extension == "html")) {
+        text.push_str(&format!("report: {}\n", page.display()));
+    }
+    text
+}
+
+fn conclude(run: &Run) -> std::result::Result<(), Exit> {
+    let mut stderr = io::stderr().lock();
+    for failure in &run.failures {
+        let place = [failure.file.as_str(), failure.codec.as_str(), failure.rate.as_deref().unwrap_or("")];
+        let place: Vec<&str> = place.into_iter().filter(|part| !part.is_empty()).collect();
+        let _ = writeln!(stderr, "tessera: {}: {}", place.join(", "), failure.what);
+    }
+    if run.failures.is_empty() { Ok(()) } else { Err(Exit::Failed) }
+}
+
+fn explain(error: Error) -> Failure {
+    let exit = match error {
+        Error::Parameter(_) => Exit::Usage,
+        Error::Missing(_) => Exit::Pack,
+        _ => Exit::Failed,
+    };
+    Failure::new(exit, error.to_string(), "")
+}
+
+fn parse_rate(text: &str) -> std::result::Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate > 0.0 && rate <= 24.0 => Ok(rate),
+        _ => Err("bits per pixel are above 0 and at most 24".to_owned()),
+    }
+}
+
+fn progress_bar() -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{bar:32} {pos}/{len} cells  {elapsed} elapsed, {eta} left") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}

@@ -1,0 +1,98 @@
+//! Writes what `tessera eval` measured into README.md, between its `eval` marks, and its plots into docs/: figures and text
+//! cannot drift apart.
+//!
+//!     cargo run --release -p tessera-tests --bin readme -- REPORT
+
+use std::{
+    error::Error,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use serde_json::Value;
+
+type Fallible<T> = Result<T, Box<dyn Error>>;
+
+const OPEN: &str = "<!-- eval: written by `make eval` -->";
+const CLOSE: &str = "<!-- /eval -->";
+/// Codec of ours, and the anchors of the summary.
+const OURS: &str = "tessera";
+
+fn main() -> ExitCode {
+    let Some(report) = std::env::args().nth(1) else {
+        eprintln!("readme: name the folder of a report");
+        return ExitCode::FAILURE;
+    };
+    match write(Path::new(&report), Path::new("README.md"), Path::new("docs")) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("readme: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn write(report: &Path, readme: &Path, docs: &Path) -> Fallible<()> {
+    let text = fs::read_to_string(readme)?;
+    let (before, rest) = text.split_once(OPEN).ok_or("README.md has no mark for the evaluation")?;
+    let (_, after) = rest.split_once(CLOSE).ok_or("README.md has no closing mark")?;
+    let section = section(report, docs)?;
+    fs::write(readme, format!("{before}{OPEN}\n{section}{CLOSE}{after}"))?;
+    Ok(())
+}
+
+fn section(report: &Path, docs: &Path) -> Fallible<String> {
+    let mut plots: Vec<PathBuf> =
+        fs::read_dir(report.join("plots"))?.map(|entry| Ok(entry?.path())).collect::<Fallible<_>>()?;
+    plots.sort();
+    fs::create_dir_all(docs)?;
+    for plot in &plots {
+        fs::copy(plot, docs.join(plot.file_name().ok_or("a plot without a name")?))?;
+    }
+    let ours: Value = serde_json::from_str(&fs::read_to_string(report.join(format!("results/{OURS}.json")))?)?;
+    let mut text = String::new();
+    writeln!(text, "{}\n", ours["description"].as_str().unwrap_or_default())?;
+    let lead = ["lpips", "ssimulacra2", "ms-ssim", "psnr"];
+    for name in lead {
+        if plots.iter().any(|plot| plot.file_stem().is_some_and(|stem| stem == name)) {
+            writeln!(text, "![{name} against bits per pixel](docs/{name}.svg)")?;
+        }
+    }
+    writeln!(text, "\nMeans over the photos, from written files:\n")?;
+    text.push_str(&means(&ours)?);
+    writeln!(
+        text,
+        "\nBytes at equal quality (BD-rate, per photo, 95 % confidence over photos; negative is fewer bytes):\n"
+    )?;
+    text.push_str(&fs::read_to_string(report.join("bdrate.md"))?);
+    writeln!(text)?;
+    Ok(text)
+}
+
+/// One row per rate, one column per result.
+fn means(ours: &Value) -> Fallible<String> {
+    let results = ours["results"].as_object().ok_or("results are missing")?;
+    let mut columns: Vec<(&String, &Vec<Value>)> =
+        results.iter().filter_map(|(name, values)| Some((name, values.as_array()?))).collect();
+    let rank = |name: &str| {
+        ["bpp", "lpips", "ssimulacra2", "butteraugli", "ms-ssim", "ssim", "psnr"].iter().position(|n| *n == name)
+    };
+    // Times are those of a busy machine; `make bench` measures them.
+    columns.retain(|(name, values)| !name.ends_with("_time") && values.iter().all(Value::is_number));
+    columns.sort_by_key(|(name, _)| (rank(name).unwrap_or(99), (*name).clone()));
+    let mut text = String::new();
+    writeln!(text, "|{}", columns.iter().map(|(name, _)| format!(" {name} |")).collect::<String>())?;
+    writeln!(text, "|{}", "--:|".repeat(columns.len()))?;
+    let rows = columns.first().map_or(0, |(_, values)| values.len());
+    for row in 0..rows {
+        let cells = columns.iter().map(|(name, values)| {
+            let value = values.get(row).and_then(Value::as_f64).unwrap_or(f64::NAN);
+            let digits = if *name == "bpp" || value.abs() < 1.0 { 4 } else { 2 };
+            format!(" {value:.digits$} |")
+        });
+        writeln!(text, "|{}", cells.collect::<String>())?;
+    }
+    Ok(text)
+}
