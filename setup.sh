@@ -5,6 +5,7 @@
 # the same time as another run.
 #   ./setup.sh           install what is missing
 #   ./setup.sh --check   change nothing; exit 1 if something is missing
+#   ./setup.sh --eval    also FFmpeg's libraries, for AVIF and JPEG XL in `make eval`
 set -eu
 
 ORT_VERSION=1.31.1
@@ -15,11 +16,13 @@ die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
 check_only=no
+with_ffmpeg=no
 case "${1-}" in
   '') ;;
+  --eval) with_ffmpeg=yes ;;
   --check) check_only=yes ;;
-  -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
-  *) die "unknown option $1; use no option, --check or --help" ;;
+  -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  *) die "unknown option $1; use no option, --check, --eval or --help" ;;
 esac
 
 # One line per platform: the wheel tag that carries the library, the library's
@@ -89,6 +92,15 @@ if ! toolchain_ready; then
   case "$(uname -s)" in
     Darwin) die "the C toolchain is missing; run 'xcode-select --install', then ./setup.sh again" ;;
     *) apt_install gcc libc6-dev ;;
+  esac
+fi
+
+# FFmpeg's libraries, with what binding to them needs.
+if [ $with_ffmpeg = yes ] && ! pkg-config --exists libavcodec libavformat libavutil 2>/dev/null; then
+  case "$(uname -s)" in
+    Darwin) have brew || die "FFmpeg's libraries are missing; install them (brew install ffmpeg pkg-config), then run ./setup.sh --eval again"
+      brew install --quiet ffmpeg pkg-config ;;
+    *) apt_install pkg-config clang libclang-dev libavcodec-dev libavformat-dev libavutil-dev ;;
   esac
 fi
 
