@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod commands;
+mod eval;
 mod options;
 mod round_trip;
 mod run;

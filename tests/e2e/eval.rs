@@ -1,0 +1,90 @@
+//! `tessera eval`: a report from real files, resumed where it was ended, honest about what failed.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    process::Stdio,
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::run::{fails, folder, sample, stderr, succeeds, tessera};
+
+/// Cells in the journal of a report, one key each.
+fn journal(report: &Path) -> Vec<String> {
+    let text = fs::read_to_string(report.join("journal.jsonl")).unwrap_or_default();
+    let lines = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    lines.map(|line| line["key"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_report_is_made_of_written_files_and_a_corrupt_input_does_not_end_it() {
+    let out = folder();
+    let photos = out.path().join("photos");
+    fs::create_dir(&photos).unwrap();
+    fs::copy(sample("text.png"), photos.join("text.png")).unwrap();
+    fs::write(photos.join("hurt.png"), &fs::read(sample("coral.png")).unwrap()[..4000]).unwrap();
+    let report = out.path().join("report");
+    let mut command =
+        tessera(["eval", "--anchors", "jpeg,avif-aom", "--rates", "0.03,0.1", "--metrics", "psnr,ssim", "-o"]);
+    let output = command.arg(&report).arg(&photos).output().unwrap();
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.starts_with("tessera: hurt.png: ") && said.lines().count() == 1, "{said}");
+
+    let cells = fs::read_to_string(report.join("cells.csv")).unwrap();
+    assert!(cells.lines().any(|line| line.contains("text.png") && line.contains("tessera")), "{cells}");
+    assert!(!cells.contains("hurt.png"), "{cells}");
+    let coded = fs::read_dir(report.join("coded")).unwrap().count();
+    assert_eq!(coded, cells.lines().count() - 1, "every cell is a written file");
+    let page = fs::read_to_string(report.join("index.html")).unwrap();
+    assert!(page.contains("hurt.png"), "the page lists what failed");
+    // Builds without FFmpeg say so; builds with it have the codec.
+    assert!(page.contains("avif-aom"));
+    assert!(report.join("plots/psnr.svg").is_file() && report.join("bdrate.csv").is_file());
+    assert!(!report.join("work").exists(), "nothing unfinished stays");
+}
+
+#[test]
+fn a_run_that_was_killed_goes_on_where_it_was() {
+    let out = folder();
+    let report = out.path().join("report");
+    let arguments =
+        ["eval", "--anchors", "jpeg,webp", "--rates", "0.02,0.05", "--metrics", "psnr", "--gallery", "1", "-o"];
+    let run = || {
+        let mut command = tessera(arguments);
+        command.arg(&report).arg(sample("coral.png"));
+        command
+    };
+    let mut child = run().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let start = Instant::now();
+    while journal(&report).len() < 2 && start.elapsed() < Duration::from_secs(120) {
+        thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let before = journal(&report);
+    assert!(before.len() >= 2, "nothing was finished in two minutes");
+    let said = String::from_utf8(succeeds(&mut run())).unwrap();
+    let after = journal(&report);
+    assert!(said.contains("14 cells"), "{said}");
+    assert_eq!(after[..before.len()], before[..], "finished cells are kept");
+    assert_eq!(after.iter().collect::<BTreeSet<_>>().len(), after.len(), "and not made again");
+    assert_eq!(after.len(), 14);
+    succeeds(&mut run());
+    assert_eq!(journal(&report), after, "a third run has nothing to do");
+}
+
+#[test]
+fn wrong_names_are_told_the_right_ones() {
+    let out = folder();
+    let report = out.path().join("report");
+    for (option, name, known) in [("--anchors", "heic", "webp"), ("--metrics", "beauty", "ssimulacra2")] {
+        let line = fails(tessera(["eval", option, name, "-o"]).arg(&report).arg(sample("text.png")), 2, known);
+        assert!(line.contains(name), "{line}");
+    }
+    fs::create_dir(&report).unwrap();
+    fs::write(report.join("thesis.tex"), "precious").unwrap();
+    fails(tessera(["eval", "-o"]).arg(&report).arg(sample("text.png")), 1, "--force");
+}
