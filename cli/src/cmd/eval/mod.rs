@@ -34,6 +34,9 @@ pub use worker::Worker;
 /// Name of the default pack's codec in reports.
 const DEFAULT_CODEC: &str = "tessera";
 
+/// The anchor that a report compares with first, where it is at hand.
+const STRONGEST: &str = "avif-aom";
+
 /// Measure bits against quality, beside other codecs
 ///
 /// Encodes every picture at a ladder of rates with our packs and with the anchors, decodes the written files, measures them
@@ -251,6 +254,7 @@ fn report_of(arguments: &Eval, plan: &Plan<'_>, outcome: Outcome, mut missing: V
         name: arguments.title.clone(),
         description,
         codecs: outcome.codecs,
+        anchor: Some(STRONGEST.to_owned()),
         metrics: metrics.collect(),
         cells: outcome.cells,
         failures: outcome.failures,

@@ -78,9 +78,11 @@ fn delta(files: &[(f64, f64)]) -> Option<Delta> {
     })
 }
 
-/// The codec that others are compared with unless a reader asks for another: the first that is not the suite's own.
+/// The codec that others are compared with unless a reader asks for another: [`Run::anchor`], or the first that is not the
+/// suite's own.
 pub(super) fn default_anchor(run: &Run) -> Option<&str> {
-    let anchor = run.codecs.iter().find(|codec| !codec.ours).or(run.codecs.first());
+    let named = run.codecs.iter().find(|codec| Some(&codec.name) == run.anchor.as_ref());
+    let anchor = named.or_else(|| run.codecs.iter().find(|codec| !codec.ours)).or(run.codecs.first());
     anchor.map(|codec| codec.name.as_str())
 }
 

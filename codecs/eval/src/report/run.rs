@@ -18,6 +18,9 @@ pub struct Run {
     pub description: String,
     /// Codecs, in the order in which they are shown.
     pub codecs: Vec<CodecInfo>,
+    /// Codec that the others are compared with until a reader asks for another; without it, the first that is not the suite's own.
+    #[serde(default)]
+    pub anchor: Option<String>,
     /// Metrics, in the order in which they are shown.
     pub metrics: Vec<MetricInfo>,
     /// Measurements.
