@@ -62,6 +62,12 @@ fn section(report: &Path, docs: &Path) -> Fallible<String> {
     }
     writeln!(text, "\nMeans over the photos, from written files:\n")?;
     text.push_str(&means(&ours)?);
+    if let Some(matched) = matched(&fs::read_to_string(report.join("rates.csv"))?)? {
+        writeln!(
+            text,
+            "\nLPIPS beside AVIF (libaom) at one, three and six times the bytes (lower is better):\n\n{matched}"
+        )?;
+    }
     writeln!(
         text,
         "\nBytes at equal quality (BD-rate over the qualities that both reach, per photo, 95 % confidence over photos; negative is fewer bytes):\n"

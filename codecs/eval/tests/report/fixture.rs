@@ -63,6 +63,7 @@ pub fn run(pictures: &[(String, RgbImage)], qualities: &[u8], folder: &Path) -> 
                 ours: shrink == 2,
             })
             .into(),
+        anchor: None,
         metrics: vec![
             metric("psnr", "decibels over the mean squared error of all three channels, peak 255", true),
             metric("rmse", "root of the mean squared error, in steps of 8 bits", false),
