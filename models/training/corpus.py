@@ -185,7 +185,7 @@ def main():
     parser.add_argument("--out", type=Path, default=Path("work/corpus"))
     parser.add_argument("--cache", type=Path, default=Path("work/packages"))
     parser.add_argument("--held-out-only", action="store_true", help="the evaluation photos alone")
-    parser.add_argument("--part-mib", type=float, default=54)
+    parser.add_argument("--part-mib", type=float, default=38)
     args = parser.parse_args()
     for name in ("heldout",) if args.held_out_only else ("heldout", "train", "parts"):
         (args.out / name).mkdir(parents=True, exist_ok=True)

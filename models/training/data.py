@@ -16,34 +16,46 @@ import torch.nn.functional as F
 from PIL import Image
 
 
-def read_photos(folder: str, limit: int | None = None) -> list[torch.Tensor]:
-    """Every photo in folder/*.webp and folder/*.tar as uint8 [3,H,W]."""
+def decode(data: bytes) -> torch.Tensor:
+    return torch.from_numpy(np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).copy()).permute(2, 0, 1).contiguous()
 
-    def decode(data: bytes) -> torch.Tensor:
-        return torch.from_numpy(np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).copy()).permute(2, 0, 1).contiguous()
 
-    blobs = [p.read_bytes() for p in sorted(Path(folder).glob("*.webp"))]
-    for path in sorted(Path(folder).glob("*.tar")):
-        with tarfile.open(path) as tar:
-            blobs += [tar.extractfile(m).read() for m in tar.getmembers() if m.name.endswith(".webp")]
-    with ThreadPoolExecutor() as pool:
-        return list(pool.map(decode, blobs[:limit]))
+class PhotoFolder:
+    """Photos in folder/*.webp and folder/*.tar, where more may appear at any time."""
+
+    def __init__(self, folder: str):
+        self.folder, self.known = Path(folder), set()
+
+    def new(self, limit: int | None = None) -> list[torch.Tensor]:
+        """Photos not given out before, as uint8 [3,H,W]."""
+        paths = sorted({*self.folder.glob("*.webp"), *self.folder.glob("*.tar")} - self.known)
+        self.known |= set(paths)
+        blobs = [p.read_bytes() for p in paths if p.suffix == ".webp"]
+        for path in (p for p in paths if p.suffix == ".tar"):
+            with tarfile.open(path) as tar:
+                blobs += [tar.extractfile(m).read() for m in tar.getmembers() if m.name.endswith(".webp")]
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(decode, blobs[:limit]))
 
 
 class CropBank:
     """Endless batches of square crops in [-1, 1]."""
 
     def __init__(self, photos, crop: int, slots: int, device: str, seed: int, smallest_scale: float = 0.35):
-        self.photos = [p.to(device) for p in photos if min(p.shape[1:]) >= crop + 32]
+        self.photos, self.crop, self.side, self.device, self.smallest = [], crop, crop + 32, device, smallest_scale
+        self.rng = np.random.default_rng(seed)
+        self.add(photos)
         if not self.photos:
             raise ValueError(f"no photo has both sides of at least {crop + 32} pixels")
-        self.crop, self.side, self.device, self.smallest = crop, crop + 32, device, smallest_scale
-        self.rng = np.random.default_rng(seed)
-        area = np.array([math.sqrt(p.shape[1] * p.shape[2]) for p in self.photos])
-        self.weight = area / area.sum()
         self.bank = torch.empty(slots, 3, self.side, self.side, dtype=torch.uint8, device=device)
         for start in range(0, slots, 16):
             self.refresh(np.arange(start, min(start + 16, slots)))
+
+    def add(self, photos):
+        """Lets crops come from these photos too, those large enough for one."""
+        self.photos += [p.to(self.device) for p in photos if min(p.shape[1:]) >= self.side]
+        area = np.array([math.sqrt(p.shape[1] * p.shape[2]) for p in self.photos])
+        self.weight = area / area.sum()
 
     def refresh(self, slots):
         """Replaces the given slots by crops of one photo at one random scale."""

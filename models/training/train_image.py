@@ -6,7 +6,7 @@
 `joint` trains everything with a random rung of the rate ladder for each quarter of a batch. `decoder` freezes the encoder,
 settles every codebook on latents of the averaged encoder and goes on with the decoder alone.
 The state folder holds the last checkpoint; a run that finds one goes on from it. `--out` receives the averaged weights as fp16
-safetensors in files under 16 MiB.
+safetensors in files under 16 MiB. New archives that appear in the data folder join the training while it runs.
 """
 
 import argparse
@@ -17,15 +17,17 @@ import os
 import subprocess
 import time
 import tomllib
+import zipfile
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, load_file, save_file
 from torch import nn
 
-from data import CropBank, read_photos
-from image_model import ImageModel, bits_per_token, flatten, nearest, unflatten
+from data import CropBank, PhotoFolder
+from image_model import ImageModel, flatten, unflatten
 from losses import Discriminator, LpipsSqueeze, LpipsVgg
+from vq import bits_per_token, nearest
 
 
 def arguments():
@@ -37,9 +39,10 @@ def arguments():
     parser.add_argument("--phase", choices=["joint", "decoder"], default="joint")
     parser.add_argument("--minutes", type=float, default=9.0)
     parser.add_argument("--steps", type=int, default=10**9)
+    parser.add_argument("--save-every", type=float, default=120.0, metavar="SECONDS")
     parser.add_argument("--squeeze", required=True)
     parser.add_argument("--vgg")
-    parser.add_argument("--warm", help="glob of weight files to start from when there is no checkpoint")
+    parser.add_argument("--warm", help="weights to start from when there is no checkpoint: a glob of weight files, or an image pack (.tpack)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--bf16", action=argparse.BooleanOptionalAction, help="16-bit arithmetic; default: on GPUs (on CPUs with AVX512-BF16 it halves a step)")
@@ -48,6 +51,27 @@ def arguments():
     args = parser.parse_args()
     args.bf16 = args.device == "cuda" if args.bf16 is None else args.bf16
     return args
+
+
+def read_pack(path: str) -> dict[str, torch.Tensor]:
+    """Weights of an image pack under the model's names, its 8-bit weights widened."""
+    import onnx
+    from onnx import numpy_helper
+
+    state = {}
+    with zipfile.ZipFile(path) as pack:
+        for prefix in ("enc", "dec"):
+            graph = onnx.load_from_string(pack.read({"enc": "encoder.onnx", "dec": "decoder.onnx"}[prefix])).graph
+            found = {t.name: torch.from_numpy(numpy_helper.to_array(t).copy()) for t in graph.initializer}
+            for name, tensor in found.items():
+                if name.endswith(".q"):
+                    name = name.removesuffix(".q")
+                    state[f"{prefix}.{name}"] = tensor.float() * found[name + ".scale"][:, None, None, None]
+                elif not name.endswith((".scale", ".zero")):
+                    state[f"{prefix}.{name}"] = tensor
+        for name, nodes in load(pack.read("codebook.safetensors")).items():
+            state[f"vq.levels.{name.removeprefix('level')}.nodes"] = nodes
+    return state
 
 
 def configuration(path: Path, overrides: list[str]) -> dict:
@@ -109,10 +133,11 @@ class Trainer:
             self.warm_start(sorted(glob.glob(self.args.warm)))
 
     def warm_start(self, files: list[str]):
-        """Weights of an earlier run: what `publish` wrote, or a model with plain leaves `vq.e` of one level."""
+        """Weights of an earlier run: what `publish` wrote, a shipped pack, or a model with plain leaves `vq.e` of one level."""
         state = {}
         for name in files:
-            state |= load_file(name, device=self.device)
+            found = read_pack(name) if name.endswith(".tpack") else load_file(name)
+            state |= {k: v.to(self.device) for k, v in found.items()}
         if not state:
             raise SystemExit(f"{self.args.warm}: no weights there; name the files of an earlier run")
         if "vq.e" in state:
@@ -134,6 +159,7 @@ class Trainer:
         print(f"warm start from {len(files)} files, {self.progress}", flush=True)
 
     def save(self):
+        self.mean.vq.load_state_dict(self.model.vq.state_dict())
         self.args.state.mkdir(parents=True, exist_ok=True)
         state = {
             "model": self.model.state_dict(), "mean": self.mean.state_dict(), "judge": self.judge.state_dict(),
@@ -264,7 +290,8 @@ class Trainer:
     def run(self):
         args, started, self.local = self.args, time.time(), 0
         data, size = self.config["data"], 1 << self.config["model"]["depth"]
-        photos = read_photos(args.data, args.photos)
+        folder = PhotoFolder(args.data)
+        photos = folder.new(args.photos)
         print(f"{len(photos)} photos, {sum(p.shape[1] * p.shape[2] for p in photos) / 1e6:.0f} megapixels, {time.time() - started:.0f} s", flush=True)
         bank = CropBank(photos, data["crop"], data["slots"], self.device, self.progress["step"] + 1, data["smallest_scale"])
         print(f"bank filled after {time.time() - started:.0f} s", flush=True)
@@ -273,15 +300,20 @@ class Trainer:
         if args.phase == "decoder" and not self.progress.get("settled"):
             self.settle(bank)
         print(f"ready after {time.time() - started:.0f} s", flush=True)
-        mark, base = time.time(), self.progress["seconds"][args.phase]
+        mark, saved, base = time.time(), time.time(), self.progress["seconds"][args.phase]
         while time.time() - started < args.minutes * 60 and self.local < args.steps:
             terms, tokens = self.step(bank)
             self.progress["seconds"][args.phase] = base + time.time() - mark
+            if self.local % 250 == 0:
+                bank.add(folder.new())
+            if time.time() - saved > args.save_every:
+                self.save()
+                self.publish()
+                saved = time.time()
             if self.local in (1, 10, 50) or self.local % 250 == 0:
                 text = " ".join(f"{k} {v.item():.4f}" for k, v in terms.items())
                 speed = (time.time() - mark) / self.local
                 print(f"{self.progress['step']} {time.time() - started:.0f} s, {speed * 1e3:.0f} ms/step, entropy {bits_per_token(tokens, size):.2f}, {text}{utilisation()}", flush=True)
-        self.mean.vq.load_state_dict(self.model.vq.state_dict())
         self.save()
         self.publish()
         print(f"saved at step {self.progress['step']} after {time.time() - started:.0f} s", flush=True)

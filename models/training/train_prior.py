@@ -19,8 +19,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from data import CropBank, read_photos
-from image_model import Encoder, NestedCodebook, flatten, nearest
+from data import CropBank, PhotoFolder
+from image_model import Encoder, flatten
+from vq import NestedCodebook, nearest
 
 # Neighbours (dy, dx) of the first level, nearest first; later levels see fewer of their own and those of the level below.
 FIRST = [(0, -1), (-1, 0), (-1, 1), (-1, -1), (0, -2), (-2, 0), (-1, 2), (-1, -2), (-2, 1), (-2, -1), (0, -3), (-3, 0), (-2, 2), (-2, -2), (-1, 3), (-1, -3), (-3, 1), (-3, -1)]
@@ -186,7 +187,7 @@ def main():
         books.append(book)
     priors = nn.ModuleList(LevelPrior(i, b, (192, 96) if i == 0 else (96, 32)) for i, b in enumerate(books)).to(args.device)
     optimiser = torch.optim.Adam(priors.parameters(), lr=args.rate, betas=(0.9, 0.98))
-    crops = CropBank(read_photos(args.data, args.photos), args.crop, args.slots, args.device, 7)
+    crops = CropBank(PhotoFolder(args.data).new(args.photos), args.crop, args.slots, args.device, 7)
     bf16 = args.device == "cuda" if args.bf16 is None else args.bf16
     bank = TokenBank(crops, encoder, books, args.bank or args.batch, args.batch, bf16)
     print(f"ready after {time.time() - started:.0f} s", flush=True)
