@@ -183,7 +183,7 @@ fn every_beginning_of_every_file_is_survived() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(2000))]
     #[test]
     fn damage_anywhere_is_survived(file in prop::sample::select(&FILES[..]), hits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), any::<bool>()), 1..12)) {
         let mut bytes = sound(file);

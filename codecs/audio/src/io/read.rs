@@ -1,6 +1,9 @@
 //! Sound files to sounds.
 
-use std::io::Cursor;
+use std::{
+    io::Cursor,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use symphonia::core::{
     audio::GenericAudioBufferRef,
@@ -25,6 +28,9 @@ use crate::{
 
 const READABLE: &str = "WAV, FLAC, MP3, AAC, Ogg Vorbis, AIFF, CAF, MP4 or Matroska";
 
+/// Samples of all channels in one packet: twice the largest block of FLAC, of 8 channels.
+const MOST_PER_PACKET: u64 = 1 << 20;
+
 /// What a sound file claims to hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct About {
@@ -43,7 +49,7 @@ pub struct About {
 /// # Errors
 /// [`Error::Sound`] if the bytes are no readable sound, [`Error::Limit`] if it exceeds `limits`.
 pub fn about(bytes: &[u8], limits: &IoLimits) -> Result<About> {
-    Ok(open(bytes, limits)?.about)
+    guarded(|| Ok(open(bytes, limits)?.about))
 }
 
 /// Reads a sound file. The format is told by its first bytes; what an encoder padded a sound with is cut off again.
@@ -52,6 +58,16 @@ pub fn about(bytes: &[u8], limits: &IoLimits) -> Result<About> {
 /// [`Error::Sound`] if the bytes are no readable sound, are damaged, end too early or hold no samples; [`Error::Limit`] if
 /// the sound exceeds `limits`.
 pub fn read(bytes: &[u8], limits: &IoLimits) -> Result<Sound> {
+    guarded(|| decode(bytes, limits))
+}
+
+/// Parsers of formats as intricate as these are not free of panics on hostile bytes; here they end as an error.
+fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(Error::sound("the file is damaged beyond reading; fetch a good copy of the file")))
+}
+
+fn decode(bytes: &[u8], limits: &IoLimits) -> Result<Sound> {
     let Opened { mut file, mut decoder, track, exact, about } = open(bytes, limits)?;
     let name = about.format;
     let mut channels: Vec<Vec<f32>> = vec![Vec::new(); about.channels];
@@ -119,10 +135,13 @@ fn open<'a>(bytes: &'a [u8], limits: &IoLimits) -> Result<Opened<'a>> {
     if parameters.codec == CODEC_ID_OPUS {
         return Err(Error::sound("the sound is Opus, which is not read; convert it to WAV or FLAC first"));
     }
+    let about = claims(name, track, parameters, limits)?;
+    // Decoders make room for a packet before they see one.
+    let packet = parameters.max_frames_per_packet.into_iter().chain(parameters.frames_per_block).max().unwrap_or(0);
+    check("samples of a packet", packet.saturating_mul(about.channels as u64), MOST_PER_PACKET)?;
     let decoder = symphonia::default::get_codecs()
         .make_audio_decoder(parameters, &Default::default())
         .map_err(|error| Error::sound(format!("the {name} file is not readable ({error}); convert it to WAV first")))?;
-    let about = claims(name, track, parameters, limits)?;
     let exact = [FORMAT_ID_WAVE, FORMAT_ID_AIFF, FORMAT_ID_CAF, FORMAT_ID_FLAC].contains(&format);
     Ok(Opened { track: track.id, exact, about, decoder, file })
 }
