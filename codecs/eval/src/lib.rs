@@ -19,7 +19,9 @@ pub mod ours;
 mod picture;
 pub mod report;
 pub mod run;
+pub mod speech;
 
 pub use cell::{Cell, Failure};
 pub use error::{Error, Result};
 pub use picture::Rgb8;
+pub use speech::Speech;
