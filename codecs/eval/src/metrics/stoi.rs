@@ -183,9 +183,9 @@ fn spectra_agree(x: &[[f64; BANDS]], y: &[[f64; BANDS]]) -> f64 {
     let normalised = |rows: &[[f64; BANDS]]| {
         let mut bands: [[f64; SEGMENT]; BANDS] = std::array::from_fn(|b| unit(std::array::from_fn(|n| rows[n][b])));
         for n in 0..SEGMENT {
-            let column: [f64; BANDS] = unit(std::array::from_fn(|b| bands[b][n]));
-            for b in 0..BANDS {
-                bands[b][n] = column[b];
+            let column: [f64; BANDS] = unit(bands.map(|band| band[n]));
+            for (band, value) in bands.iter_mut().zip(column) {
+                band[n] = value;
             }
         }
         bands

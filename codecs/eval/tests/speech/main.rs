@@ -1,10 +1,13 @@
 //! Metrics of speech against the values of other programs, and what they must hold of themselves.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use serde::Deserialize;
 use tessera_eval::{
-    Speech,
+    Error, Media, Speech,
+    anchors::{self, SPEECH_NAMES},
     metrics::{SPEECH, speech_by_name},
 };
 
@@ -105,4 +108,37 @@ fn two_lengths_and_too_little_speech_are_refused() {
         assert!(speech_by_name(name).unwrap().measure(&cut(1000), &cut(1000)).is_err(), "{name}");
     }
     assert!(speech_by_name("beauty").err().unwrap().to_string().contains("pesq"));
+}
+
+/// Needs FFmpeg's libraries; a build without them says so.
+#[test]
+fn anchors_keep_time_and_spend_what_they_say() {
+    let original = sample();
+    for name in SPEECH_NAMES {
+        let mut codec = match anchors::speech_by_name(name) {
+            Ok(codec) => codec,
+            Err(Error::Missing(why)) if !cfg!(feature = "ffmpeg") => {
+                assert!(why.contains("--features ffmpeg"), "{why}");
+                continue;
+            }
+            Err(error) => panic!("{error}"),
+        };
+        let mut stoi = speech_by_name("stoi").unwrap();
+        let (mut last, mut worst) = (0.0, 1.0_f64);
+        for rate in codec.ladder() {
+            let file = codec.encode(&original, &rate).unwrap();
+            let spent = original.extent().cost(file.len() as u64);
+            let asked = if rate.value >= 700.0 { rate.value / 1000.0 } else { rate.value };
+            assert!(spent > last && spent < 1.5 * asked + 0.3, "{name} {}: {spent} kbit/s", rate.name);
+            last = spent;
+            let decoded = codec.decode(&file).unwrap();
+            assert_eq!(decoded.extent(), original.extent(), "{name}");
+            let value = stoi.measure(&original, &decoded).unwrap();
+            println!("{name} {}: {spent:.2} kbit/s, STOI {value:.3}", rate.name);
+            worst = worst.min(value);
+        }
+        // A sound that is a few milliseconds late falls far below.
+        assert!(worst > if *name == "opus" { 0.85 } else { 0.6 }, "{name}: {worst}");
+        assert!(codec.decode(b"").is_err());
+    }
 }
