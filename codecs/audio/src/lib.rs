@@ -7,6 +7,7 @@
 //! samples ◀──overlap-add── spectra ◀──decoder── latents ◀──codebook── tokens ◀──entropy── .tsr
 //! ```
 //!
+//! - [`io`]: sound files in and out, sample rates.
 //! - [`Sound`]: what every other part works on.
 //! - [`AudioCodec`]: sounds to whole `.tsr` files or bare [`Tokens`], and back.
 //! - [`StreamEncoder`], [`StreamDecoder`]: samples to tokens and back as they come, cut anywhere, the same to the last bit.
@@ -18,6 +19,7 @@
 
 mod codec;
 mod error;
+pub mod io;
 mod live;
 mod model;
 mod sound;
@@ -29,6 +31,7 @@ pub use codec::{
     inspect,
 };
 pub use error::{Error, Result};
+pub use io::IoLimits;
 pub use live::{LiveOptions, LiveReader, LiveWriter, Received, Sent};
 pub use sound::Sound;
 pub use stream::{StreamDecoder, StreamEncoder};
