@@ -1,0 +1,208 @@
+//! Tokens to samples.
+
+use std::collections::VecDeque;
+
+use tessera_audio::io::Resampler;
+use tessera_audio::{AudioCodec, LiveReader, Received, StreamDecoder};
+use tessera_core::Limits;
+
+use super::{Job, TURN, Turn};
+use crate::fault::Fault;
+use crate::wire::{Ended, Format, MAX_PACKET_TOKENS, Packet, pcm_of};
+
+/// Longest gap that is filled, seconds. After a longer one the sound goes on at once.
+const LONGEST_GAP: u64 = 10;
+/// Samples of a sound that a client may speak of: two years.
+const LONGEST_SOUND: u64 = 1 << 40;
+/// Bytes of a `tsr` stream that are taken in one turn: a packet or two.
+const TSR_TURN: usize = 16;
+
+/// A stream of tokens that become samples.
+#[derive(Debug)]
+pub(crate) struct Decoding {
+    codec: AudioCodec,
+    rate: u32,
+    coder: Coder,
+    resampler: Resampler,
+    counts: Counts,
+}
+
+#[derive(Debug)]
+enum Coder {
+    Tokens { decoder: Box<StreamDecoder>, next: u64, pieces: VecDeque<Piece> },
+    Tsr { reader: Box<LiveReader>, waiting: VecDeque<u8> },
+}
+
+/// What waits for the decoder.
+#[derive(Debug)]
+enum Piece {
+    Tokens(Vec<u16>),
+    Lost(u64),
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    samples: u64,
+    tokens: u64,
+    concealed: u64,
+    skipped: u64,
+    late: u64,
+    damaged_bytes: u64,
+}
+
+impl Decoding {
+    /// Packets of tokens of `depth` bits to PCM of `rate` samples per second.
+    pub fn new(codec: &AudioCodec, format: Format, rate: u32, depth: u8) -> tessera_audio::Result<Self> {
+        let coder = match format {
+            Format::Tokens => {
+                let decoder = Box::new(codec.stream_decoder(depth)?);
+                Coder::Tokens { decoder, next: 0, pieces: VecDeque::new() }
+            }
+            Format::Tsr => {
+                let limits = Limits { max_tokens: MAX_PACKET_TOKENS as u64, ..Limits::default() };
+                Coder::Tsr { reader: Box::new(codec.live_reader(limits)), waiting: VecDeque::new() }
+            }
+        };
+        let resampler = Resampler::new(codec.rate(), rate)?;
+        Ok(Self { codec: codec.clone(), rate, coder, resampler, counts: Counts::default() })
+    }
+
+    /// Counts what came out, and turns it into a message at the client's rate.
+    fn message(&mut self, samples: &[f32]) -> tessera_audio::Result<Option<Vec<u8>>> {
+        self.counts.samples += samples.len() as u64;
+        let samples = self.resampler.push(samples)?;
+        Ok((!samples.is_empty()).then(|| pcm_of(&samples)))
+    }
+
+    /// Takes one piece of what waits; returns its samples.
+    fn step(&mut self) -> tessera_audio::Result<Vec<f32>> {
+        let counts = &mut self.counts;
+        match &mut self.coder {
+            Coder::Tokens { decoder, pieces, .. } => match pieces.pop_front() {
+                Some(Piece::Tokens(mut tokens)) => {
+                    if tokens.len() > TURN {
+                        pieces.push_front(Piece::Tokens(tokens.split_off(TURN)));
+                    }
+                    counts.tokens += tokens.len() as u64;
+                    decoder.push(&tokens)
+                }
+                Some(Piece::Lost(lost)) => {
+                    let filled = lost.min(longest_gap(&self.codec));
+                    counts.tokens += lost;
+                    counts.concealed += filled;
+                    counts.skipped += lost - filled;
+                    decoder.conceal(filled)
+                }
+                None => Ok(Vec::new()),
+            },
+            Coder::Tsr { reader, waiting } => {
+                let count = waiting.len().min(TSR_TURN);
+                let bytes: Vec<u8> = waiting.drain(..count).collect();
+                let received = reader.push(&bytes)?;
+                Ok(counts.add(received))
+            }
+        }
+    }
+}
+
+impl Counts {
+    fn add(&mut self, received: Received) -> Vec<f32> {
+        self.tokens += received.tokens.len() as u64 + received.concealed + received.skipped;
+        self.concealed += received.concealed;
+        self.skipped += received.skipped;
+        self.late += received.late;
+        self.damaged_bytes += received.damaged_bytes;
+        received.samples
+    }
+}
+
+impl Job for Decoding {
+    fn take(&mut self, message: &[u8]) -> Result<(), Fault> {
+        match &mut self.coder {
+            Coder::Tsr { waiting, .. } => waiting.extend(message),
+            Coder::Tokens { decoder, next, pieces } => {
+                let packet = Packet::parse(message, decoder.depth()).ok_or_else(|| {
+                    let what = "bytes are no packet of tokens of this depth; see the protocol";
+                    Fault::message(format!("{} {what}", message.len()))
+                })?;
+                // The number that is nearest to the expected one.
+                let ahead = i64::from(packet.first.wrapping_sub(*next as u16) as i16);
+                let Ok(lost) = u64::try_from(ahead) else {
+                    self.counts.late += 1;
+                    return Ok(());
+                };
+                *next += lost + packet.tokens.len() as u64;
+                if lost > 0 {
+                    pieces.push_back(Piece::Lost(lost));
+                }
+                // Packets that wait together are decoded together.
+                match pieces.back_mut() {
+                    Some(Piece::Tokens(tokens)) => tokens.extend(packet.tokens),
+                    _ => pieces.push_back(Piece::Tokens(packet.tokens)),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn waiting(&self) -> usize {
+        match &self.coder {
+            Coder::Tokens { pieces, .. } => pieces.len(),
+            Coder::Tsr { waiting, .. } => waiting.len(),
+        }
+    }
+
+    fn work(&mut self) -> Result<Turn, Fault> {
+        let work = |this: &mut Self| {
+            let mut samples = Vec::new();
+            while samples.is_empty() && this.waiting() > 0 {
+                samples = this.step()?;
+            }
+            let seconds = samples.len() as f64 / f64::from(this.codec.rate());
+            Ok(Turn { messages: this.message(&samples)?.into_iter().collect(), seconds })
+        };
+        work(self).map_err(|error: tessera_audio::Error| Fault::codec(&error))
+    }
+
+    fn finish(&mut self, samples: Option<u64>) -> Result<Vec<Vec<u8>>, Fault> {
+        if samples.is_some_and(|samples| samples > LONGEST_SOUND) {
+            return Err(Fault::message("a sound of more than 2^40 samples"));
+        }
+        let work = |this: &mut Self| {
+            let mut rest = match &mut this.coder {
+                Coder::Tokens { decoder, next, .. } => match samples {
+                    None => Vec::new(),
+                    Some(samples) => {
+                        decoder.end_at(samples);
+                        // Tokens lost at the end.
+                        let lost = this.codec.token_count(samples).saturating_sub(*next);
+                        let filled = lost.min(longest_gap(&this.codec));
+                        this.counts.tokens += lost;
+                        this.counts.concealed += filled;
+                        this.counts.skipped += lost - filled;
+                        decoder.conceal(filled)?
+                    }
+                },
+                // Without any bytes there is nothing to say about the stream.
+                Coder::Tsr { reader, .. } if reader.header().is_some() => this.counts.add(reader.finish()?),
+                Coder::Tsr { .. } => Vec::new(),
+            };
+            this.counts.samples += rest.len() as u64;
+            rest = this.resampler.push(&rest)?;
+            rest.extend(this.resampler.finish()?);
+            let most = (this.rate as usize).max(1);
+            Ok(rest.chunks(most).map(pcm_of).collect())
+        };
+        work(self).map_err(|error: tessera_audio::Error| Fault::codec(&error))
+    }
+
+    fn ended(&self, reason: &str) -> Ended {
+        let Counts { samples, tokens, concealed, skipped, late, damaged_bytes } = self.counts;
+        Ended { reason: reason.to_owned(), samples, tokens, concealed, skipped, late, damaged_bytes }
+    }
+}
+
+/// Tokens of the longest gap that is filled.
+fn longest_gap(codec: &AudioCodec) -> u64 {
+    LONGEST_GAP * u64::from(codec.rate()) / codec.hop() as u64
+}
