@@ -47,7 +47,8 @@ impl From<Fault> for Over {
 /// What came from the client.
 enum Incoming {
     Data(axum::body::Bytes),
-    End { samples: Option<u64> },
+    Length(u64),
+    End,
     /// Pings and pongs, which the WebSocket answers itself.
     Nothing,
 }
@@ -85,7 +86,7 @@ impl Session {
             let left = deadline.saturating_duration_since(Instant::now());
             let received = tokio::select! {
                 received = timeout(left, self.socket.recv()) => received,
-                () = ending => return self.finish(job, None, "shutdown").await,
+                () = ending => return self.finish(job, "shutdown").await,
             };
             let incoming = match received {
                 Err(_) => return Err(Fault::idle(self.surroundings.options.idle.as_secs_f64()).into()),
@@ -93,34 +94,39 @@ impl Session {
             };
             match incoming {
                 Incoming::Nothing => continue,
-                Incoming::End { samples } => return self.finish(job, samples, "finished").await,
+                Incoming::End => return self.finish(job, "finished").await,
+                Incoming::Length(samples) => job.set_length(samples)?,
                 Incoming::Data(message) => job.take(&message)?,
             }
-            let end = self.gather(&mut *job).await?;
+            let ended = self.gather(&mut *job).await?;
             job = self.work(job).await?;
-            if let Some(Incoming::End { samples }) = end {
-                return self.finish(job, samples, "finished").await;
+            if ended {
+                return self.finish(job, "finished").await;
             }
             deadline = Instant::now() + self.surroundings.options.idle;
         }
     }
 
-    /// Takes the messages that are here already, so that a stream that is behind works on several at once. Returns the end, if that
-    /// came.
-    async fn gather(&mut self, job: &mut dyn Job) -> Result<Option<Incoming>, Over> {
+    /// Takes the messages that are here already, so that a stream that is behind works on several at once. Returns whether the
+    /// last one was the end.
+    async fn gather(&mut self, job: &mut dyn Job) -> Result<bool, Over> {
         let mut bytes = 0;
         while bytes < self.surroundings.options.max_message {
             let Ok(received) = timeout(Duration::ZERO, self.socket.recv()).await else { break };
             match self.read(received)? {
                 Incoming::Nothing => bytes += 1,
+                Incoming::Length(samples) => {
+                    bytes += 1;
+                    job.set_length(samples)?;
+                }
                 Incoming::Data(message) => {
                     bytes += message.len().max(1);
                     job.take(&message)?;
                 }
-                end @ Incoming::End { .. } => return Ok(Some(end)),
+                Incoming::End => return Ok(true),
             }
         }
-        Ok(None)
+        Ok(false)
     }
 
     /// Works until nothing waits, a turn at a time, and sends what comes of it.
@@ -144,9 +150,13 @@ impl Session {
         Ok(job)
     }
 
-    async fn finish(&mut self, job: Box<dyn Job>, samples: Option<u64>, reason: &str) -> Result<u16, Over> {
-        let (job, messages) = self.surroundings.workers.run(job, move |job| job.finish(samples)).await?;
-        for message in messages? {
+    async fn finish(&mut self, job: Box<dyn Job>, reason: &str) -> Result<u16, Over> {
+        let (job, messages) = self.surroundings.workers.run(job, |job| job.finish()).await?;
+        let messages = messages?;
+        if let Some(samples) = job.length() {
+            self.reply(&Reply::Length { samples }).await?;
+        }
+        for message in messages {
             self.send(Message::Binary(message.into())).await?;
         }
         self.reply(&Reply::End(job.ended(reason))).await?;
@@ -159,7 +169,8 @@ impl Session {
             Some(Err(error)) => Err(self.explain(&error)),
             Some(Ok(Message::Binary(bytes))) => Ok(Incoming::Data(bytes)),
             Some(Ok(Message::Text(text))) => match serde_json::from_str(&text) {
-                Ok(Request::End { samples }) => Ok(Incoming::End { samples }),
+                Ok(Request::End {}) => Ok(Incoming::End),
+                Ok(Request::Length { samples }) => Ok(Incoming::Length(samples)),
                 Err(_) => Err(Fault::message("a text message that is no request of the protocol; send bytes").into()),
             },
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(Incoming::Nothing),

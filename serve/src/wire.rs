@@ -58,12 +58,14 @@ impl Packet {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Request {
-    /// No more comes: give me what is left. When decoding, `samples` says how long the sound is at the model's rate.
-    End {
+    /// How long the sound is that is decoded. Said before the last packet, it keeps the last hop from being longer than the sound;
+    /// what is lost at the end is concealed up to here.
+    Length {
         /// Samples of the whole sound at the model's rate.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        samples: Option<u64>,
+        samples: u64,
     },
+    /// No more comes: give me what is left.
+    End {},
 }
 
 /// What the server says in a text message.
@@ -72,6 +74,11 @@ pub enum Request {
 pub enum Reply {
     /// The stream may begin.
     Ready(Ready),
+    /// How long the sound is that was encoded: before the last packets, so that whoever decodes them knows in time.
+    Length {
+        /// Samples of the whole sound at the model's rate.
+        samples: u64,
+    },
     /// The stream has ended; nothing comes after it.
     End(Ended),
     /// The stream failed; nothing comes after it.
@@ -195,9 +202,17 @@ mod tests {
     #[test]
     fn requests_are_what_the_documentation_says() {
         let parse = |text: &str| serde_json::from_str::<Request>(text).ok();
-        assert_eq!(parse(r#"{"type":"end"}"#), Some(Request::End { samples: None }));
-        assert_eq!(parse(r#"{"type":"end","samples":1234}"#), Some(Request::End { samples: Some(1234) }));
-        for wrong in ["", "{}", "end", r#"{"type":"stop"}"#, r#"{"type":"end","samples":-1}"#, r#"{"type":"end","more":1}"#] {
+        assert_eq!(parse(r#"{"type":"end"}"#), Some(Request::End {}));
+        assert_eq!(parse(r#"{"type":"length","samples":1234}"#), Some(Request::Length { samples: 1234 }));
+        for wrong in [
+            "",
+            "{}",
+            "end",
+            r#"{"type":"stop"}"#,
+            r#"{"type":"length"}"#,
+            r#"{"type":"length","samples":-1}"#,
+            r#"{"type":"end","more":1}"#,
+        ] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
     }

@@ -29,7 +29,7 @@ pub(crate) struct Decoding {
 
 #[derive(Debug)]
 enum Coder {
-    Tokens { decoder: Box<StreamDecoder>, next: u64, pieces: VecDeque<Piece> },
+    Tokens { decoder: Box<StreamDecoder>, next: u64, pieces: VecDeque<Piece>, length: Option<u64> },
     Tsr { reader: Box<LiveReader>, waiting: VecDeque<u8> },
 }
 
@@ -56,7 +56,7 @@ impl Decoding {
         let coder = match format {
             Format::Tokens => {
                 let decoder = Box::new(codec.stream_decoder(depth)?);
-                Coder::Tokens { decoder, next: 0, pieces: VecDeque::new() }
+                Coder::Tokens { decoder, next: 0, pieces: VecDeque::new(), length: None }
             }
             Format::Tsr => {
                 let limits = Limits { max_tokens: MAX_PACKET_TOKENS as u64, ..Limits::default() };
@@ -87,11 +87,7 @@ impl Decoding {
                     decoder.push(&tokens)
                 }
                 Some(Piece::Lost(lost)) => {
-                    let filled = lost.min(longest_gap(&self.codec));
-                    counts.tokens += lost;
-                    counts.concealed += filled;
-                    counts.skipped += lost - filled;
-                    decoder.conceal(filled)
+                    decoder.conceal(counts.lose(lost, longest_gap(&self.codec)))
                 }
                 None => Ok(Vec::new()),
             },
@@ -106,6 +102,15 @@ impl Decoding {
 }
 
 impl Counts {
+    /// Counts lost tokens; returns how many of them are filled.
+    fn lose(&mut self, lost: u64, longest: u64) -> u64 {
+        let filled = lost.min(longest);
+        self.tokens += lost;
+        self.concealed += filled;
+        self.skipped += lost - filled;
+        filled
+    }
+
     fn add(&mut self, received: Received) -> Vec<f32> {
         self.tokens += received.tokens.len() as u64 + received.concealed + received.skipped;
         self.concealed += received.concealed;
@@ -120,7 +125,7 @@ impl Job for Decoding {
     fn take(&mut self, message: &[u8]) -> Result<(), Fault> {
         match &mut self.coder {
             Coder::Tsr { waiting, .. } => waiting.extend(message),
-            Coder::Tokens { decoder, next, pieces } => {
+            Coder::Tokens { decoder, next, pieces, .. } => {
                 let packet = Packet::parse(message, decoder.depth()).ok_or_else(|| {
                     let what = "bytes are no packet of tokens of this depth; see the protocol";
                     Fault::message(format!("{} {what}", message.len()))
@@ -164,36 +169,41 @@ impl Job for Decoding {
         work(self).map_err(|error: tessera_audio::Error| Fault::codec(&error))
     }
 
-    fn finish(&mut self, samples: Option<u64>) -> Result<Vec<Vec<u8>>, Fault> {
-        if samples.is_some_and(|samples| samples > LONGEST_SOUND) {
-            return Err(Fault::message("a sound of more than 2^40 samples"));
+    fn set_length(&mut self, samples: u64) -> Result<(), Fault> {
+        match &mut self.coder {
+            Coder::Tsr { .. } => Err(Fault::message("a tsr stream says itself how long it is; leave the length out")),
+            Coder::Tokens { .. } if samples > LONGEST_SOUND => Err(Fault::message("a sound of more than 2^40 samples")),
+            Coder::Tokens { decoder, length, .. } => {
+                decoder.end_at(samples);
+                *length = Some(samples);
+                Ok(())
+            }
         }
+    }
+
+    fn finish(&mut self) -> Result<Vec<Vec<u8>>, Fault> {
         let work = |this: &mut Self| {
-            let mut rest = match &mut this.coder {
-                Coder::Tokens { decoder, next, .. } => match samples {
-                    None => Vec::new(),
-                    Some(samples) => {
-                        decoder.end_at(samples);
-                        // Tokens lost at the end.
-                        let lost = this.codec.token_count(samples).saturating_sub(*next);
-                        let filled = lost.min(longest_gap(&this.codec));
-                        this.counts.tokens += lost;
-                        this.counts.concealed += filled;
-                        this.counts.skipped += lost - filled;
-                        decoder.conceal(filled)?
-                    }
-                },
-                // Without any bytes there is nothing to say about the stream.
+            let rest = match &mut this.coder {
+                Coder::Tokens { decoder, next, length: Some(samples), .. } => {
+                    // Tokens lost at the end.
+                    let lost = this.codec.token_count(*samples).saturating_sub(*next);
+                    decoder.conceal(this.counts.lose(lost, longest_gap(&this.codec)))?
+                }
+                // Without a header there is nothing to say about the stream.
                 Coder::Tsr { reader, .. } if reader.header().is_some() => this.counts.add(reader.finish()?),
-                Coder::Tsr { .. } => Vec::new(),
+                _ => Vec::new(),
             };
             this.counts.samples += rest.len() as u64;
-            rest = this.resampler.push(&rest)?;
+            let mut rest = this.resampler.push(&rest)?;
             rest.extend(this.resampler.finish()?);
-            let most = (this.rate as usize).max(1);
-            Ok(rest.chunks(most).map(pcm_of).collect())
+            // A second a message.
+            Ok(rest.chunks(this.rate as usize).map(pcm_of).collect())
         };
         work(self).map_err(|error: tessera_audio::Error| Fault::codec(&error))
+    }
+
+    fn length(&self) -> Option<u64> {
+        None
     }
 
     fn ended(&self, reason: &str) -> Ended {

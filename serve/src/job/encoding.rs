@@ -98,7 +98,11 @@ impl Job for Encoding {
         Ok(Turn { messages, seconds: count as f64 / f64::from(self.rate) })
     }
 
-    fn finish(&mut self, _: Option<u64>) -> Result<Vec<Vec<u8>>, Fault> {
+    fn set_length(&mut self, _: u64) -> Result<(), Fault> {
+        Err(Fault::message("the length of a sound that is encoded is that of its samples; leave it out"))
+    }
+
+    fn finish(&mut self) -> Result<Vec<Vec<u8>>, Fault> {
         let work = |this: &mut Self| {
             let rest = this.resampler.finish()?;
             let mut messages = this.code(&rest)?;
@@ -120,6 +124,11 @@ impl Job for Encoding {
             Ok(messages)
         };
         work(self).map_err(|error: tessera_audio::Error| Fault::codec(&error))
+    }
+
+    fn length(&self) -> Option<u64> {
+        // A tsr stream says it itself.
+        matches!(self.coder, Coder::Tokens { .. }).then_some(self.samples)
     }
 
     fn ended(&self, reason: &str) -> Ended {

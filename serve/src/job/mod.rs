@@ -23,8 +23,14 @@ pub(crate) trait Job: Send {
     /// One turn.
     fn work(&mut self) -> Result<Turn, Fault>;
 
-    /// Ends the stream; `samples` is what the client says of its length. Nothing waits then.
-    fn finish(&mut self, samples: Option<u64>) -> Result<Vec<Vec<u8>>, Fault>;
+    /// Takes the client's word for how long the sound is, samples at the model's rate.
+    fn set_length(&mut self, samples: u64) -> Result<(), Fault>;
+
+    /// Ends the stream: what is left of it. Nothing waits when this is called.
+    fn finish(&mut self) -> Result<Vec<Vec<u8>>, Fault>;
+
+    /// Samples of the whole sound, which the client is to know before the last messages.
+    fn length(&self) -> Option<u64>;
 
     /// What the stream was, for the last message.
     fn ended(&self, reason: &str) -> Ended;

@@ -96,6 +96,8 @@ pub struct Client {
 #[derive(Debug, Default)]
 pub struct Heard {
     pub messages: Vec<Vec<u8>>,
+    /// Samples, and how many messages came before they were said.
+    pub length: Option<(u64, usize)>,
     pub end: Option<Ended>,
     /// Code and message.
     pub error: Option<(String, String)>,
@@ -103,6 +105,20 @@ pub struct Heard {
 }
 
 impl Heard {
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Binary(bytes) => self.messages.push(bytes.to_vec()),
+            Message::Text(text) => match serde_json::from_str(&text).expect("a reply") {
+                Reply::Length { samples } => self.length = Some((samples, self.messages.len())),
+                Reply::End(end) => self.end = Some(end),
+                Reply::Error { code, message } => self.error = Some((code, message)),
+                Reply::Ready(_) => panic!("ready twice"),
+            },
+            Message::Close(frame) => self.close = frame.map(|CloseFrame { code, .. }| code.into()),
+            _ => {}
+        }
+    }
+
     pub fn bytes(&self) -> Vec<u8> {
         self.messages.concat()
     }
@@ -154,9 +170,13 @@ impl Client {
         self.socket.send(Message::text(text)).await.expect("the server listens");
     }
 
-    pub async fn end(&mut self, samples: Option<u64>) {
-        let request = serde_json::to_string(&Request::End { samples }).unwrap();
+    pub async fn ask(&mut self, request: Request) {
+        let request = serde_json::to_string(&request).unwrap();
         self.text(&request).await;
+    }
+
+    pub async fn end(&mut self) {
+        self.ask(Request::End {}).await;
     }
 
     /// The next binary message.
@@ -170,49 +190,35 @@ impl Client {
     /// Everything until the stream ends.
     pub async fn hear(&mut self) -> Heard {
         let mut heard = Heard::default();
-        loop {
-            match timeout(PATIENCE, self.socket.next()).await.expect("a message") {
-                Some(Ok(Message::Binary(bytes))) => heard.messages.push(bytes.to_vec()),
-                Some(Ok(Message::Text(text))) => match serde_json::from_str(&text).expect("a reply") {
-                    Reply::End(end) => heard.end = Some(end),
-                    Reply::Error { code, message } => heard.error = Some((code, message)),
-                    Reply::Ready(_) => panic!("ready twice"),
-                },
-                Some(Ok(Message::Close(frame))) => heard.close = frame.map(|CloseFrame { code, .. }| code.into()),
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return heard,
-            }
+        while let Some(Ok(message)) = timeout(PATIENCE, self.socket.next()).await.expect("a message") {
+            heard.take(message);
         }
+        heard
     }
 
-    /// Sends messages while reading, so that neither side waits for the other, ends, and hears the stream out.
+    /// Sends messages while reading, so that neither side waits for the other, ends, and hears the stream out. The length is said
+    /// before the messages.
     pub async fn whole(self, messages: Vec<Vec<u8>>, samples: Option<u64>) -> Heard {
-        let (mut sink, stream) = self.socket.split();
+        let (mut sink, mut stream) = self.socket.split();
+        let text = |request: Request| Message::text(serde_json::to_string(&request).unwrap());
         let send = async move {
+            if let Some(samples) = samples {
+                sink.send(text(Request::Length { samples })).await.expect("the server listens");
+            }
             for message in messages {
                 sink.send(Message::Binary(message.into())).await.expect("the server listens");
             }
-            let end = serde_json::to_string(&Request::End { samples }).unwrap();
-            sink.send(Message::text(end)).await.expect("the server listens");
+            sink.send(text(Request::End {})).await.expect("the server listens");
             sink
         };
-        let mut heard = Heard::default();
-        let mut stream = stream;
-        let read = async {
+        let read = async move {
+            let mut heard = Heard::default();
             while let Some(Ok(message)) = timeout(PATIENCE, stream.next()).await.expect("a message") {
-                match message {
-                    Message::Binary(bytes) => heard.messages.push(bytes.to_vec()),
-                    Message::Text(text) => match serde_json::from_str(&text).expect("a reply") {
-                        Reply::End(end) => heard.end = Some(end),
-                        Reply::Error { code, message } => heard.error = Some((code, message)),
-                        Reply::Ready(_) => panic!("ready twice"),
-                    },
-                    Message::Close(frame) => heard.close = frame.map(|CloseFrame { code, .. }| code.into()),
-                    _ => {}
-                }
+                heard.take(message);
             }
+            heard
         };
-        let _ = tokio::join!(send, read);
+        let (_sink, heard) = tokio::join!(send, read);
         heard
     }
 }

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use tessera_serve::Options;
-use tessera_serve::wire::Packet;
+use tessera_serve::wire::{Packet, Request};
 use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -35,7 +35,7 @@ async fn messages_that_do_not_fit_are_refused_with_a_reason() {
         let mut client = server.client(path).await;
         client.send(message.clone()).await.unwrap();
         if path.contains("tsr") {
-            client.end(None).await;
+            client.end().await;
             // Garbage before a header is skipped; a stream of nothing else has no samples.
             assert_eq!(client.hear().await.end().samples, 0);
             continue;
@@ -58,9 +58,11 @@ async fn text_that_is_no_request_is_refused() {
             client.hear().await.failed("bad-message", 1007);
         }
     }
-    let mut client = server.client("/v1/decode").await;
-    client.end(Some(u64::MAX)).await;
-    client.hear().await.failed("bad-message", 1007);
+    for path in ["/v1/decode", "/v1/decode?format=tsr", "/v1/encode"] {
+        let mut client = server.client(path).await;
+        client.ask(Request::Length { samples: u64::MAX }).await;
+        client.hear().await.failed("bad-message", 1007);
+    }
     works(&server).await;
     server.stop().await;
 }
@@ -84,7 +86,8 @@ async fn a_gap_of_hours_costs_seconds_of_silence() {
     let server = Running::start(Options::default()).await;
     let mut client = server.client("/v1/decode").await;
     client.send(Packet { first: 32_000, tokens: vec![5] }.to_bytes(12)).await.unwrap();
-    client.end(Some(1 << 40)).await;
+    client.ask(Request::Length { samples: 1 << 40 }).await;
+    client.end().await;
     let heard = client.hear().await;
     // Ten seconds for each of two gaps, and a token.
     assert!(heard.samples().len() <= 2 * 160_000 + 200, "{}", heard.samples().len());

@@ -39,6 +39,8 @@ async fn live_tokens_are_those_of_a_file_however_the_samples_are_cut() {
         let end = heard.end();
         assert_eq!((end.reason.as_str(), end.samples, end.tokens), ("finished", samples.len() as u64, wanted.len() as u64));
         assert_eq!(heard.close, Some(1000));
+        let (length, before) = heard.length.expect("a length");
+        assert!(length == samples.len() as u64 && before < heard.messages.len(), "{length} after {before}");
     }
     server.stop().await;
 }
@@ -134,18 +136,10 @@ async fn lost_packets_are_concealed_where_they_were() {
 #[tokio::test(flavor = "multi_thread")]
 async fn numbers_of_packets_wrap_around() {
     let server = Running::start(Options::default()).await;
-    let mut client = server.client("/v1/decode").await;
-    // In steps that are gaps too long to be filled: 2 x 30,000 tokens and then past 65,536.
-    let mut received = 0;
-    for first in [30_000u16, 60_000, 24_464] {
-        client.send(Packet { first, tokens: vec![7] }.to_bytes(12)).await.unwrap();
-        while received % 160_000 < 159_000 {
-            received += client.next().await.len() / 2;
-        }
-        received = 0;
-    }
-    client.end(None).await;
-    let heard = client.hear().await;
+    // Gaps too long to be filled: 2 x 30,000 tokens, and then past 65,536.
+    let packet = |first| Packet { first, tokens: vec![7] }.to_bytes(12);
+    let client = server.client("/v1/decode").await;
+    let heard = client.whole([30_000, 60_000, 24_464].map(packet).to_vec(), None).await;
     // The third packet is token 90,000.
     assert_eq!((heard.end().tokens, heard.end().late), (90_001, 0));
     assert_eq!(heard.end().concealed, 3 * 800);

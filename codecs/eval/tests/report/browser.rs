@@ -1,4 +1,4 @@
-//! Chromium, driven over the DevTools protocol.
+//! Chromium, driven over the DevTools protocol. The tests of pages in other crates use this file too.
 
 use std::collections::VecDeque;
 use std::net::TcpStream;
@@ -18,6 +18,8 @@ pub struct Browser {
     session: Option<String>,
     calls: u64,
     events: VecDeque<Value>,
+    /// Where pages may load from beside `data:`.
+    home: String,
     /// Holds what the browser keeps; removed after it.
     _profile: tempfile::TempDir,
 }
@@ -28,6 +30,11 @@ impl Browser {
     /// # Panics
     /// There is none, or it does not start.
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// As [`start`](Self::start), with more arguments.
+    pub fn start_with(arguments: &[String]) -> Self {
         let program = program().expect("no Chromium on this machine: run `make test-browser`, or name one in CHROMIUM");
         let profile = tempfile::tempdir().expect("a folder");
         let mut command = Command::new(program);
@@ -40,14 +47,15 @@ impl Browser {
             "--disable-sync",
         ]);
         command.args(["--disable-background-networking", "--disable-component-update", "--remote-debugging-port=0"]);
-        command.arg(format!("--user-data-dir={}", profile.path().display())).arg("about:blank");
+        command.arg(format!("--user-data-dir={}", profile.path().display())).args(arguments).arg("about:blank");
         let process =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("Chromium starts");
         let (port, path) = address(&profile.path().join("DevToolsActivePort"));
         let stream = TcpStream::connect(("127.0.0.1", port)).expect("the browser listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         let (socket, _) = tungstenite::client(format!("ws://127.0.0.1:{port}{path}"), stream).expect("a web socket");
-        let mut browser = Self { process, socket, session: None, calls: 0, events: VecDeque::new(), _profile: profile };
+        let (events, home) = (VecDeque::new(), String::new());
+        let mut browser = Self { process, socket, session: None, calls: 0, events, home, _profile: profile };
         let target = browser.call("Target.createTarget", json!({"url": "about:blank"}));
         let session = browser.call("Target.attachToTarget", json!({"targetId": target["targetId"], "flatten": true}));
         browser.session = Some(session["sessionId"].as_str().expect("a session").to_owned());
@@ -59,9 +67,19 @@ impl Browser {
 
     /// Opens a file in a window of the given width.
     pub fn open(&mut self, file: &Path, width: u32) {
+        self.visit(&format!("file://{}", file.display()), width);
+    }
+
+    /// Opens the page of a server, which may load more from there.
+    pub fn open_site(&mut self, address: &str, width: u32) {
+        self.home = format!("http://{address}/");
+        self.visit(&self.home.clone(), width);
+    }
+
+    fn visit(&mut self, url: &str, width: u32) {
         let metrics = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600});
         self.call("Emulation.setDeviceMetricsOverride", metrics);
-        self.call("Page.navigate", json!({"url": format!("file://{}", file.display())}));
+        self.call("Page.navigate", json!({"url": url}));
         while self.next_event()["method"] != "Page.loadEventFired" {}
     }
 
@@ -106,6 +124,8 @@ impl Browser {
     /// Errors and warnings of the console and requests for anything but `data:` and the page, since the start.
     pub fn complaints(&mut self) -> Vec<String> {
         self.eval("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 100)))");
+        let home = self.home.clone();
+        let own = |url: &str| url.starts_with("data:") || (!home.is_empty() && url.starts_with(&home));
         let events = self.events.drain(..);
         let complaint = |event: Value| {
             let parameters = &event["params"];
@@ -115,10 +135,10 @@ impl Browser {
                     Some(event.to_string())
                 }
                 "Runtime.consoleAPICalled" if parameters["type"] != "log" => Some(event.to_string()),
-                "Network.requestWillBeSent" if !url.starts_with("data:") && parameters["type"] != "Document" => {
+                "Network.requestWillBeSent" if !own(url) && parameters["type"] != "Document" => {
                     Some(url.to_owned())
                 }
-                "Network.requestWillBeSent" if parameters["type"] == "Document" && !url.starts_with("file:") => {
+                "Network.requestWillBeSent" if parameters["type"] == "Document" && !own(url) && !url.starts_with("file:") => {
                     Some(url.to_owned())
                 }
                 _ => None,
