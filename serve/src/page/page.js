@@ -6,9 +6,9 @@ import { Tape } from './tape.js';
 
 const $ = (id) => document.getElementById(id);
 const tape = new Tape($('tape'));
-/** Seconds of sound held before playing begins, beyond a packet, and at most. */
+/** Seconds of sound held before playing begins, beyond a packet; and how many more at most. */
 const AHEAD = 0.03;
-const MOST = 0.8;
+const MORE = 0.25;
 /** What is sent at once, seconds: a hop. */
 const BLOCK = 1 / 80;
 
@@ -60,7 +60,7 @@ class Run {
     const packet = Number($('packet').value);
     const ahead = Math.round((AHEAD + packet * BLOCK) * rate);
     this.player = new AudioWorkletNode(context, 'player', {
-      numberOfInputs: 0, outputChannelCount: [1], processorOptions: { ahead, most: Math.round(MOST * rate) },
+      numberOfInputs: 0, outputChannelCount: [1], processorOptions: { ahead, most: ahead + Math.round(MORE * rate) },
     });
     this.volume = context.createGain();
     this.player.connect(this.volume).connect(context.destination);
@@ -75,7 +75,6 @@ class Run {
       on: {
         ready: (reply) => {
           this.ready = reply;
-          this.recorder.port.onmessage = ({ data }) => this.recorded(data);
           this.begin?.();
           say(`Live: ${this.name}. Model ${reply.pack}, ${number(reply.model_rate / reply.hop, 0)} tokens a second.`, 'live');
         },
@@ -103,13 +102,11 @@ class Run {
     this.recorder = new AudioWorkletNode(context, 'recorder', {
       numberOfOutputs: 0, processorOptions: { block: Math.round(context.sampleRate * BLOCK) },
     });
+    // What is recorded before the server is ready would only be late.
+    this.recorder.port.onmessage = ({ data }) => { if (this.ready) this.streams.push(toPcm(data)); };
     this.source = await connect(context, this);
     this.source.connect(this.recorder);
     await context.resume();
-  }
-
-  recorded(samples) {
-    this.streams.push(toPcm(samples));
   }
 
   tokens(tokens, lost, wait) {
