@@ -65,7 +65,8 @@ impl StreamDecoder {
     /// [`Error::Parameter`] for a token of more bits than the depth: nothing of this push is taken. [`Error::Models`] if ONNX
     /// Runtime is missing or fails.
     pub fn push(&mut self, tokens: &[u16]) -> Result<Vec<f32>> {
-        let book = self.model.parts.book();
+        let model = Arc::clone(&self.model);
+        let book = model.parts.book();
         if let Some(token) = tokens.iter().find(|&&token| u32::from(token) >> self.depth != 0) {
             return Err(Error::parameter(format!("token {token} needs more than {} bits", self.depth)));
         }
