@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
-use tessera_core::container::PackRef;
+use tessera_core::container::{PackRef, PriorKind};
+use tessera_core::entropy::{TokenPrior, UniformPrior};
 use tessera_models::{AudioPack, Graph, Pack, StepSession};
 
 use crate::error::{Error, Result};
@@ -62,6 +63,23 @@ impl Model {
             needed: name(needed.id.as_deref(), needed.hash),
             have: name(Some(self.pack.id()), self.pack.hash8()),
         })
+    }
+
+    /// The prior that tokens are coded with unless the caller says otherwise: the trained one where the pack has one.
+    pub fn default_prior(&self) -> PriorKind {
+        if self.parts.prior.is_some() { PriorKind::Trained } else { PriorKind::Uniform }
+    }
+
+    /// A prior of the pack.
+    pub fn prior(&self, kind: PriorKind) -> Result<&dyn TokenPrior> {
+        match (kind, &self.parts.prior) {
+            (PriorKind::Uniform, _) => Ok(&UniformPrior),
+            (PriorKind::Trained, Some(prior)) => Ok(prior),
+            (PriorKind::Trained, None) => Err(tessera_core::Error::Mismatch {
+                what: "tokens coded with a trained prior, and a model pack without one".to_owned(),
+            }
+            .into()),
+        }
     }
 
     /// Checks that the codebook has tokens of `depth` bits.

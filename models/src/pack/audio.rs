@@ -13,8 +13,8 @@ use crate::{Error, Result};
 pub struct AudioPack {
     /// Nested codebook of the latent vectors: one level.
     pub codebook: ResidualCodebook,
-    /// Trained prior over the tokens.
-    pub prior: NetworkPrior,
+    /// Trained prior over the tokens, where the pack has one.
+    pub prior: Option<NetworkPrior>,
     /// Step graph: features f32 `[frames, 3·(window/2+1)]`, count, state → latent f32 `[frames, dim]`, next state.
     pub encoder: Graph,
     /// Step graph: latent f32 `[frames, dim]`, count, state → log magnitudes and phases f32 `[frames, 2·(window/2+1)]`, next state.
@@ -43,11 +43,14 @@ impl AudioPack {
         let at = |file: &str, error: String| Error::damaged(pack.id(), format!("{file}: {error}"));
         let codebook = tensors::codebook(&pack.part(&section.codebook)?, section.levels, section.depth, section.dim);
         let codebook = codebook.map_err(|error| at(&section.codebook, error))?;
-        let prior =
-            tensors::prior(&pack.part(&section.prior)?, section.levels).map_err(|error| at(&section.prior, error))?;
-        if prior.depth(0) != Some(section.depth) {
-            return Err(at(&section.prior, "it has another depth than the codebook".to_owned()));
-        }
+        let read_prior = |file: &String| {
+            let prior = tensors::prior(&pack.part(file)?, section.levels).map_err(|error| at(file, error))?;
+            match prior.depth(0) == Some(section.depth) {
+                true => Ok(prior),
+                false => Err(at(file, "it has another depth than the codebook".to_owned())),
+            }
+        };
+        let prior = section.prior.as_ref().map(read_prior).transpose()?;
         Ok(Self {
             codebook,
             prior,

@@ -98,8 +98,8 @@ pub struct AudioSection {
     pub decoder: String,
     /// Tensor `level0` [2^(depth+1), dim] f16 or f32 in heap order.
     pub codebook: String,
-    /// Integer tensors of the trained prior (FORMAT.md).
-    pub prior: String,
+    /// Integer tensors of the trained prior (FORMAT.md); a pack may come without one.
+    pub prior: Option<String>,
 }
 
 /// The one graph of a metric pack.

@@ -1,8 +1,8 @@
 //! Decoding.
 
-use tessera_core::container::{self, Channels, Chunk, ChunkKind, Duration, Header, MediaShape, PriorKind};
+use tessera_core::container::{self, Channels, Chunk, ChunkKind, Duration, Header, MediaShape};
+use tessera_core::entropy::TokenPrior;
 use tessera_core::entropy::bands::{Band, decode_band};
-use tessera_core::entropy::{TokenPrior, UniformPrior};
 use tessera_core::{Error as CoreError, Limits};
 
 use super::options::{DecodeOptions, Source};
@@ -113,10 +113,7 @@ impl AudioCodec {
             samples: samples.into(),
             source: source.map(|(rate, samples)| Source { rate, samples }),
             segments: segments::split(self.token_count(samples.into()), layout.count(), limits)?,
-            prior: match header.prior {
-                PriorKind::Trained => &self.model.parts.prior,
-                PriorKind::Uniform => &UniformPrior,
-            },
+            prior: self.model.prior(header.prior)?,
             limits,
         })
     }

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use tessera_core::container::{self, Channels, Chunk, Duration, Header, MediaShape, PriorKind};
+use tessera_core::container::{self, Channels, Chunk, Duration, Header, MediaShape};
 use tessera_core::entropy::bands::CodedBand;
-use tessera_core::entropy::{Search, TokenPrior, UniformPrior, encode_searched, encode_tokens};
+use tessera_core::entropy::{Search, TokenPrior, encode_searched, encode_tokens};
 use tessera_core::{Limits, Rung, TokenGrid};
 
 use super::options::{EncodeOptions, Stereo};
@@ -66,7 +66,8 @@ impl AudioCodec {
         let samples = u32::try_from(samples).map_err(|_| too_long(samples))?;
         let segments = segments::split(self.token_count(samples.into()), layout.count(), &limits)?;
 
-        let coder = Coder { codec: self, depth, options };
+        let prior = options.prior.unwrap_or(self.model.default_prior());
+        let coder = Coder { codec: self, depth, lambda: options.lambda, prior: self.model.prior(prior)? };
         let mut chunks = Vec::new();
         for (channel, samples) in (0u32..).zip(&channels) {
             let latents = self.latents(samples)?;
@@ -83,7 +84,7 @@ impl AudioCodec {
         let header = Header {
             pack: self.model.pack_ref(),
             rung: Rung { levels: 1, depth },
-            prior: options.prior,
+            prior,
             media: MediaShape::Audio {
                 rate: self.rate(),
                 channels: layout,
@@ -117,29 +118,23 @@ impl AudioCodec {
 struct Coder<'a> {
     codec: &'a AudioCodec,
     depth: u8,
-    options: &'a EncodeOptions,
+    lambda: f32,
+    prior: &'a dyn TokenPrior,
 }
 
 impl Coder<'_> {
-    fn prior(&self) -> &dyn TokenPrior {
-        match self.options.prior {
-            PriorKind::Trained => &self.codec.model.parts.prior,
-            PriorKind::Uniform => &UniformPrior,
-        }
-    }
-
     /// The tokens of a segment.
     fn choose(&self, latents: &[f32], shape: tessera_core::GridShape) -> Result<TokenGrid> {
         let (codebook, rung) = (&self.codec.model.parts.codebook, Rung { levels: 1, depth: self.depth });
-        if self.options.lambda == 0.0 {
+        if self.lambda == 0.0 {
             return Ok(codebook.quantize(latents, shape.positions(), rung)?);
         }
-        let search = Search { lambda: self.options.lambda, candidates: CANDIDATES };
-        Ok(encode_searched(latents, shape.positions(), rung, codebook, self.prior(), search)?)
+        let search = Search { lambda: self.lambda, candidates: CANDIDATES };
+        Ok(encode_searched(latents, shape.positions(), rung, codebook, self.prior, search)?)
     }
 
     fn code(&self, grid: &TokenGrid) -> Result<CodedBand> {
-        Ok(CodedBand { bytes: encode_tokens(grid, self.prior())?, token_crc: grid.crc() })
+        Ok(CodedBand { bytes: encode_tokens(grid, self.prior)?, token_crc: grid.crc() })
     }
 }
 

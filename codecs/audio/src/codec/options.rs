@@ -51,8 +51,8 @@ pub struct EncodeOptions {
     /// Squared latent distance that a bit is worth in the choice of tokens. Default 0: the nearest tokens, those of
     /// a [`StreamEncoder`](crate::StreamEncoder).
     pub lambda: f32,
-    /// How tokens are coded. Default: the pack's trained prior.
-    pub prior: PriorKind,
+    /// How tokens are coded. Default: with the pack's trained prior where it has one.
+    pub prior: Option<PriorKind>,
     /// What tokens of two channels are of.
     pub stereo: Stereo,
     /// What the sound was before, for the header. `None` if it was not resampled.
@@ -61,7 +61,7 @@ pub struct EncodeOptions {
 
 impl Default for EncodeOptions {
     fn default() -> Self {
-        Self { depth: None, lambda: 0.0, prior: PriorKind::Trained, stereo: Stereo::Auto, source: None }
+        Self { depth: None, lambda: 0.0, prior: None, stereo: Stereo::Auto, source: None }
     }
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tessera_core::container::live::{Event, PacketReader};
-use tessera_core::container::{Duration, Header, MediaShape, PriorKind};
-use tessera_core::entropy::{TokenPrior, UniformPrior, decode_tokens};
+use tessera_core::container::{Duration, Header, MediaShape};
+use tessera_core::entropy::decode_tokens;
 use tessera_core::{Error as CoreError, Limits};
 
 use super::packet_shape;
@@ -177,10 +177,7 @@ impl Stream {
         }
         self.place.get_or_insert((sequence, sequence.into()));
         self.bridge(sequence.into(), received)?;
-        let prior: &dyn TokenPrior = match self.header.prior {
-            PriorKind::Trained => &model.parts.prior,
-            PriorKind::Uniform => &UniformPrior,
-        };
+        let prior = model.prior(self.header.prior)?;
         match decode_tokens(payload, packet_shape(frames), &[self.decoder.depth()], prior, limits) {
             Ok(grid) => {
                 received.samples.extend(self.decoder.push(grid.tokens())?);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tessera_core::container::live::PacketWriter;
 use tessera_core::container::{Channels, Duration, Header, MediaShape, PriorKind};
-use tessera_core::entropy::{TokenPrior, UniformPrior, encode_tokens};
+use tessera_core::entropy::encode_tokens;
 use tessera_core::{Rung, TokenGrid};
 
 use super::packet_shape;
@@ -22,13 +22,13 @@ pub struct LiveOptions {
     pub packet_frames: u32,
     /// Packets from one repetition of the header to the next, so that a reader can join; 0 for none. Default 20.
     pub header_every: u32,
-    /// How tokens are coded. Default: the pack's trained prior.
-    pub prior: PriorKind,
+    /// How tokens are coded. Default: with the pack's trained prior where it has one.
+    pub prior: Option<PriorKind>,
 }
 
 impl Default for LiveOptions {
     fn default() -> Self {
-        Self { depth: None, packet_frames: 40, header_every: 20, prior: PriorKind::Trained }
+        Self { depth: None, packet_frames: 40, header_every: 20, prior: None }
     }
 }
 
@@ -55,6 +55,7 @@ pub struct LiveWriter {
     encoder: StreamEncoder,
     packets: PacketWriter,
     options: LiveOptions,
+    prior: PriorKind,
     /// Tokens of the packet that is not full yet.
     pending: Vec<u16>,
     finished: bool,
@@ -64,10 +65,12 @@ impl LiveWriter {
     pub(crate) fn new(model: Arc<Model>, options: LiveOptions) -> Result<Self> {
         let depth = options.depth.unwrap_or(model.parts.book().depth());
         let encoder = StreamEncoder::new(Arc::clone(&model), depth)?;
+        let prior = options.prior.unwrap_or(model.default_prior());
+        model.prior(prior)?;
         let header = Header {
             pack: model.pack_ref(),
             rung: Rung { levels: 1, depth },
-            prior: options.prior,
+            prior,
             media: MediaShape::Audio {
                 rate: model.parts.sample_rate,
                 channels: Channels::Mono,
@@ -75,7 +78,7 @@ impl LiveWriter {
             },
         };
         let packets = PacketWriter::new(&header)?;
-        Ok(Self { model, encoder, packets, options, pending: Vec::new(), finished: false })
+        Ok(Self { model, encoder, packets, options, prior, pending: Vec::new(), finished: false })
     }
 
     /// The header's bytes, for a reader that comes in later. The first packet begins with them.
@@ -151,10 +154,7 @@ impl LiveWriter {
     }
 
     fn code(&self, tokens: Vec<u16>) -> Result<Vec<u8>> {
-        let prior: &dyn TokenPrior = match self.options.prior {
-            PriorKind::Trained => &self.model.parts.prior,
-            PriorKind::Uniform => &UniformPrior,
-        };
+        let prior = self.model.prior(self.prior)?;
         let grid = TokenGrid::from_tokens(packet_shape(tokens.len() as u32), &[self.encoder.depth()], tokens)?;
         Ok(encode_tokens(&grid, prior)?)
     }

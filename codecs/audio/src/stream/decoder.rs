@@ -65,16 +65,16 @@ impl StreamDecoder {
     /// [`Error::Parameter`] for a token of more bits than the depth: nothing of this push is taken. [`Error::Models`] if ONNX
     /// Runtime is missing or fails.
     pub fn push(&mut self, tokens: &[u16]) -> Result<Vec<f32>> {
-        let model = Arc::clone(&self.model);
-        let book = model.parts.book();
         if let Some(token) = tokens.iter().find(|&&token| u32::from(token) >> self.depth != 0) {
             return Err(Error::parameter(format!("token {token} needs more than {} bits", self.depth)));
         }
         let mut samples = Vec::new();
         for block in tokens.chunks(BLOCK) {
+            let book = self.model.parts.book();
+            let dim = book.dim();
             let latents: Vec<f32> = block.iter().flat_map(|&token| book.centroid(self.depth, token)).copied().collect();
             self.synthesise(&latents, |_| 0.0, &mut samples)?;
-            self.state.last = latents[latents.len() - book.dim()..].to_vec();
+            self.state.last = latents[latents.len() - dim..].to_vec();
             self.state.lost = 0;
         }
         Ok(self.cut(samples))
