@@ -110,12 +110,24 @@ pub fn foreign_or(bytes: &[u8], error: &tessera_core::Error) -> Failure {
 
 /// The header of a `.tsr` file; with `salvage`, of a damaged one too.
 pub fn header(bytes: &[u8], limits: &Limits, salvage: bool) -> Result<Header> {
+    if container::is_live(bytes, limits) {
+        return live_header(bytes, limits);
+    }
     let header = if salvage {
         container::salvage(bytes, limits).map(|salvaged| salvaged.header)
     } else {
         container::read(bytes, limits).map(|file| file.header)
     };
     header.map_err(|error| foreign_or(bytes, &error))
+}
+
+fn live_header(bytes: &[u8], limits: &Limits) -> Result<Header> {
+    let events = container::live::PacketReader::new(*limits).push(bytes).map_err(|error| core(&error))?;
+    let header = events.into_iter().find_map(|event| match event {
+        container::live::Event::Header(header) => Some(header),
+        _ => None,
+    });
+    header.ok_or_else(|| Failure::new(Exit::Input, "it ends in its header", "get the whole file again"))
 }
 
 /// Width and height of the picture in a file, pixels.

@@ -56,6 +56,11 @@ impl SoundArgs {
         }
     }
 
+    /// One channel where that was asked for.
+    pub fn mixed(&self, sound: Sound) -> Sound {
+        if matches!(self.stereo, StereoChoice::Mono) { io::mono(sound) } else { sound }
+    }
+
     fn stereo(&self) -> Stereo {
         match self.stereo {
             StereoChoice::Auto => Stereo::Auto,
