@@ -95,6 +95,13 @@ impl Shared {
         Ok(pack)
     }
 
+    /// A pack to encode sounds with, and the runtime loaded.
+    pub fn ready_sound_pack(&self, name: Option<&str>) -> Result<Arc<Pack>> {
+        let pack = self.sound_pack(name)?;
+        runtime::load(self.ort_lib.as_deref()).map_err(|error| explain::models(&error))?;
+        Ok(pack)
+    }
+
     /// The codec of a pack for sounds, its tables read but no network loaded.
     pub fn sound_tables(&self, pack: &Arc<Pack>) -> Result<AudioCodec> {
         let mut held = self.sound.lock().unwrap_or_else(PoisonError::into_inner);
