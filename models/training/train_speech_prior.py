@@ -10,6 +10,7 @@ import argparse
 import math
 import time
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import soundfile
@@ -24,12 +25,11 @@ PAST = 12  # tokens before that the network sees
 STRETCH = 200  # tokens of a training stretch
 
 
-def latents(model: SpeechModel, path: Path) -> torch.Tensor:
-    """Latent rows [T, dim] of one file."""
-    wave = torch.from_numpy(soundfile.read(path, dtype="float32")[0])
+@torch.no_grad()
+def latents(model: SpeechModel, wave: torch.Tensor) -> torch.Tensor:
+    """Latent rows [T, dim] of one file's samples."""
     wave = wave[: len(wave) // model.spectrum.hop * model.spectrum.hop]
-    with torch.no_grad():
-        return model.enc(model.spectrum.analyse(wave[None]))[0].float()
+    return model.enc(model.spectrum.analyse(wave[None]))[0].float()
 
 
 def main():
@@ -41,23 +41,26 @@ def main():
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--batch", type=int, default=40, metavar="STRETCHES")
     parser.add_argument("--rate", type=float, default=3e-3)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args()
     torch.manual_seed(0)
     shape = tomllib.loads(args.config.read_text())["model"]
-    model = SpeechModel(shape).eval().requires_grad_(False)
+    model = SpeechModel(shape).to(args.device).eval().requires_grad_(False)
     model.load_state_dict({k: v.float() for k, v in load_file(args.weights).items()}, strict=False)
     book, started = model.vq.levels[0], time.time()
-    rows = torch.cat([latents(model, path) for path in sorted(args.data.glob("*.opus"))])
+    with ThreadPoolExecutor() as pool:
+        waves = pool.map(lambda path: torch.from_numpy(soundfile.read(path, dtype="float32")[0]), sorted(args.data.glob("*.opus")))
+        rows = torch.cat([latents(model, wave.to(args.device)) for wave in waves])
     leaves = nearest(rows, book.table(book.depth))
     # The last hundredth of the stretches is never learnt from.
     learnt = int(len(rows) * 0.99)
     print(f"{len(rows)} tokens after {time.time() - started:.0f} s", flush=True)
-    prior = LevelPrior(0, book, (192, 96), [(0, -k, 0, 0) for k in range(1, PAST + 1)])
+    prior = LevelPrior(0, book, (192, 96), [(0, -k, 0, 0) for k in range(1, PAST + 1)]).to(args.device)
     optimiser = torch.optim.Adam(prior.parameters(), lr=args.rate, betas=(0.9, 0.98))
     grain = lambda: prior.embed.detach().abs().max() / 127
 
     def bits(start: torch.Tensor, depth: int) -> torch.Tensor:
-        places = start[:, None] + torch.arange(STRETCH)
+        places = start[:, None] + torch.arange(STRETCH, device=args.device)
         index = leaves[places] if depth == book.depth else nearest(rows[places].flatten(0, 1), book.table(depth)).reshape(places.shape)
         embed = prior.embed + (torch.round(prior.embed / grain()) * grain() - prior.embed).detach()
         return prior([((1 << depth) + index)[:, None]], [embed])
@@ -67,7 +70,7 @@ def main():
         for group in optimiser.param_groups:
             group["lr"] = args.rate * min(1, (step + 1) / 100) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * elapsed / (args.minutes * 60))))
         depth = int(torch.randint(shape["least_depth"], book.depth, ())) if torch.rand(()) < 0.25 else book.depth
-        loss = bits(torch.randint(0, learnt - STRETCH, (args.batch,)), depth)
+        loss = bits(torch.randint(0, learnt - STRETCH, (args.batch,), device=args.device), depth)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
@@ -75,7 +78,7 @@ def main():
         if time.time() - shown > 20:
             shown = time.time()
             with torch.no_grad():
-                print(f"{step} {elapsed:.0f} s, unseen bits per token {bits(torch.arange(learnt, len(rows) - STRETCH, STRETCH), book.depth):.3f}", flush=True)
+                print(f"{step} {elapsed:.0f} s, unseen bits per token {bits(torch.arange(learnt, len(rows) - STRETCH, STRETCH, device=args.device), book.depth):.3f}", flush=True)
     export([prior], grain(), args.out)
     print(f"saved after {time.time() - started:.0f} s, {step} steps")
 
