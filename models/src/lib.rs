@@ -6,7 +6,7 @@
 //! verified like any other, but holds one graph that compares two pictures.
 //!
 //! [`Store`] finds packs (a folder, the user's packs, those built into the program), [`Pack`] verifies and reads one,
-//! [`runtime`] finds and loads the ONNX Runtime library, [`Session`] runs a graph.
+//! [`runtime`] finds and loads the ONNX Runtime library, [`Session`] runs a graph, [`StepSession`] one that goes frame by frame.
 //!
 //! ```no_run
 //! use tessera_core::container::Modality;
@@ -26,9 +26,11 @@ mod error;
 mod pack;
 pub mod runtime;
 mod session;
+mod step;
 mod store;
 
 pub use error::{Error, Result};
-pub use pack::{Graph, ImagePack, ImageSection, Manifest, MetricSection, Pack, Part};
+pub use pack::{AudioPack, AudioSection, Graph, ImagePack, ImageSection, Manifest, MetricSection, Pack, Part};
 pub use session::{PairSession, Session};
+pub use step::StepSession;
 pub use store::{Found, Origin, Store};

@@ -25,7 +25,7 @@ impl Session {
     /// # Errors
     /// [`Error::RuntimeMissing`], [`Error::RuntimeBroken`]; [`Error::Graph`] where the graph is not valid.
     pub fn load(graph: &Graph, threads: usize) -> Result<Self> {
-        let session = open(graph, threads, 1)?;
+        let session = open(graph, threads, (1, 1))?;
         Ok(Self { name: graph.name.clone(), session })
     }
 
@@ -59,7 +59,7 @@ impl PairSession {
     /// # Errors
     /// As [`Session::load`].
     pub fn load(graph: &Graph, threads: usize) -> Result<Self> {
-        let session = open(graph, threads, 2)?;
+        let session = open(graph, threads, (2, 1))?;
         Ok(Self { name: graph.name.clone(), session })
     }
 
@@ -84,8 +84,8 @@ impl PairSession {
     }
 }
 
-/// A graph with `inputs` inputs and one output.
-fn open(graph: &Graph, threads: usize, inputs: usize) -> Result<OrtSession> {
+/// A graph with as many inputs and outputs as `expected`.
+pub(crate) fn open(graph: &Graph, threads: usize, expected: (usize, usize)) -> Result<OrtSession> {
     let runtime = runtime::load(None)?;
     let cannot = |error: &dyn std::fmt::Display| Error::Graph {
         graph: graph.name.clone(),
@@ -101,8 +101,9 @@ fn open(graph: &Graph, threads: usize, inputs: usize) -> Result<OrtSession> {
     };
     let session = build().map_err(|error| cannot(&error))?;
     let ports = (session.inputs().len(), session.outputs().len());
-    if ports != (inputs, 1) {
-        return Err(cannot(&format!("{} inputs and {} outputs where {inputs} and 1 belong", ports.0, ports.1)));
+    if ports != expected {
+        let (inputs, outputs) = expected;
+        return Err(cannot(&format!("{} inputs and {} outputs where {inputs} and {outputs} belong", ports.0, ports.1)));
     }
     Ok(session)
 }

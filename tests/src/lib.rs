@@ -19,7 +19,7 @@ pub fn sample_images() -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = entries
         .flatten()
         .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|e| e != "md"))
+        .filter(|path| path.extension().is_some_and(|e| e == "png" || e == "jpg"))
         .collect();
     paths.sort();
     paths

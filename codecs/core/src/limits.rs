@@ -17,6 +17,8 @@ pub struct Limits {
     pub max_tokens: u64,
     /// Pixels of one picture. Default 2^28, about 268 megapixels: 768 MiB as 8-bit RGB.
     pub max_pixels: u64,
+    /// Samples of one channel of a sound. Default 2^28: 4.6 hours at 16 kHz, 1 GiB as 32-bit numbers.
+    pub max_samples: u64,
     /// Bytes of one chunk's payload. Default 2^26: 2^22 tokens at 16 bits take an eighth of it.
     pub max_chunk_bytes: u64,
     /// Chunks of one file. Default 2^14: 2^22 tokens in bands of 2^14 need 2^8.
@@ -30,6 +32,7 @@ impl Default for Limits {
         Self {
             max_tokens: 1 << 22,
             max_pixels: 1 << 28,
+            max_samples: 1 << 28,
             max_chunk_bytes: 1 << 26,
             max_chunks: 1 << 14,
             max_metadata_bytes: 1 << 24,

@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     pictures.sort_by(|a, b| a.0.cmp(&b.0));
-    let kept = out.join("pictures");
+    let kept = out.join("decoded");
     let run = fixture::run(&pictures, &[5, 10, 20, 35, 55, 75, 90], &kept);
     for file in tessera_eval::report::write(&run, &kept, &out)?.files {
         println!("{}", file.display());

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Extent;
+
 /// One measurement, from the written file.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Cell {
@@ -15,10 +17,9 @@ pub struct Cell {
     pub rate: String,
     /// Position of the rate on the codec's ladder, from the fewest bytes.
     pub step: u32,
-    /// Columns.
-    pub width: u32,
-    /// Rows.
-    pub height: u32,
+    /// Sides of the picture, or duration of the sound.
+    #[serde(flatten)]
+    pub extent: Extent,
     /// Bytes of the written file.
     pub bytes: u64,
     /// Seconds of encoding, the model loaded.
@@ -30,14 +31,14 @@ pub struct Cell {
     pub peak_bytes: Option<u64>,
     /// Metric name to value.
     pub metrics: BTreeMap<String, f64>,
-    /// Path of the decoded picture (PNG), relative to the report, where it was kept.
-    pub picture: Option<String>,
+    /// Path of the decoded picture (PNG) or sound (WAV), below the report's folder of them, where it was kept.
+    pub kept: Option<String>,
 }
 
 impl Cell {
-    /// Bits per pixel of the written file.
-    pub fn bpp(&self) -> f64 {
-        8.0 * self.bytes as f64 / (f64::from(self.width) * f64::from(self.height))
+    /// Bits per pixel of the written file of a picture, kilobits per second of that of a sound.
+    pub fn cost(&self) -> f64 {
+        self.extent.cost(self.bytes)
     }
 }
 

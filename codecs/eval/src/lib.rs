@@ -1,10 +1,10 @@
 //! Bits against quality.
 //!
 //! ```text
-//! pictures ──codecs at a ladder of rates──▶ written files ──decoded──▶ metrics ──▶ cells ──report──▶ CSV, JSON, SVG, BD-rate, HTML
+//! pictures, sounds ──codecs at a ladder of rates──▶ written files ──decoded──▶ metrics ──▶ cells ──report──▶ CSV, JSON, SVG, BD-rate, HTML
 //! ```
 //!
-//! - [`metrics`]: one registry of distances and similarities between two pictures.
+//! - [`metrics`]: one registry of distances and similarities between two pictures or two sounds.
 //! - [`anchors`]: one registry of the codecs that a user would pick instead.
 //! - [`ours`]: the suite's own codecs behind the same seam.
 //! - [`run`]: every file through every codec at every rate, in worker processes, resumable.
@@ -14,12 +14,16 @@
 pub mod anchors;
 mod cell;
 mod error;
+mod media;
 pub mod metrics;
 pub mod ours;
 mod picture;
 pub mod report;
 pub mod run;
+pub mod speech;
 
 pub use cell::{Cell, Failure};
 pub use error::{Error, Result};
+pub use media::{Extent, Media};
 pub use picture::Rgb8;
+pub use speech::Speech;

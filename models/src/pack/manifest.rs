@@ -28,6 +28,8 @@ pub struct Manifest {
     pub card: String,
     /// What an image pack adds.
     pub image: Option<ImageSection>,
+    /// What an audio pack adds.
+    pub audio: Option<AudioSection>,
     /// What a metric pack adds.
     pub metric: Option<MetricSection>,
     /// Every other file of the pack.
@@ -69,6 +71,35 @@ pub struct ImageSection {
     pub codebook: String,
     /// Integer tensors of the trained prior (FORMAT.md).
     pub prior: String,
+}
+
+/// Shape and files of an audio pack.
+#[derive(Clone, Debug, Deserialize)]
+pub struct AudioSection {
+    /// Samples per second.
+    pub sample_rate: u32,
+    /// Samples per token.
+    pub hop: usize,
+    /// Samples that a frame covers.
+    pub window: usize,
+    /// Components of a latent vector.
+    pub dim: usize,
+    /// Levels of the codebook: 1.
+    pub levels: u8,
+    /// Bits of a token at full depth.
+    pub depth: u8,
+    /// Least depth that the decoder was trained for.
+    pub min_depth: u8,
+    /// Squared latent error that one bit is worth in the entropy-constrained search, by default.
+    pub search_lambda: f32,
+    /// Step graph: features → latent.
+    pub encoder: String,
+    /// Step graph: latent → log magnitudes and phases.
+    pub decoder: String,
+    /// Tensor `level0` [2^(depth+1), dim] f16 or f32 in heap order.
+    pub codebook: String,
+    /// Integer tensors of the trained prior (FORMAT.md); a pack may come without one.
+    pub prior: Option<String>,
 }
 
 /// The one graph of a metric pack.
@@ -116,6 +147,9 @@ impl Manifest {
         if (self.modality() == Some(Modality::Image)) != self.image.is_some() {
             return Err("an image pack, and no other, has a table [image]".to_owned());
         }
+        if (self.modality() == Some(Modality::Audio)) != self.audio.is_some() {
+            return Err("an audio pack, and no other, has a table [audio]".to_owned());
+        }
         if is_metric != self.metric.is_some() {
             return Err("a metric pack, and no other, has a table [metric]".to_owned());
         }
@@ -133,6 +167,20 @@ impl Manifest {
                 image.min_depth >= 1 && image.min_depth <= image.depth && image.depth <= tessera_core::MAX_DEPTH;
             if !fits || !depths || !image.search_lambda.is_finite() || image.search_lambda < 0.0 {
                 return Err("a number in [image] is out of range".to_owned());
+            }
+        }
+        if let Some(audio) = &self.audio {
+            let rate = (1_000..=384_000).contains(&audio.sample_rate);
+            let frame = (16..=4096).contains(&audio.window)
+                && audio.window.is_multiple_of(2)
+                && audio.hop >= 8
+                && audio.hop * 2 <= audio.window;
+            let code = (1..=256).contains(&audio.dim) && audio.levels == 1;
+            let depths =
+                audio.min_depth >= 1 && audio.min_depth <= audio.depth && audio.depth <= tessera_core::MAX_DEPTH;
+            let search = audio.search_lambda.is_finite() && audio.search_lambda >= 0.0;
+            if !(rate && frame && code && depths && search) {
+                return Err("a number in [audio] is out of range".to_owned());
             }
         }
         if let Some(metric) = &self.metric {

@@ -1,6 +1,7 @@
 //! One pack: a manifest and its verified parts.
 
 mod archive;
+mod audio;
 mod image;
 mod manifest;
 mod tensors;
@@ -9,8 +10,9 @@ use std::{fmt::Write, path::Path, sync::Arc};
 
 use sha2::{Digest, Sha256};
 
+pub use audio::AudioPack;
 pub use image::ImagePack;
-pub use manifest::{ImageSection, Manifest, MetricSection, Part};
+pub use manifest::{AudioSection, ImageSection, Manifest, MetricSection, Part};
 
 use crate::{Error, Result, embedded};
 use archive::Archive;
@@ -114,6 +116,9 @@ impl Pack {
         if self.manifest.image.is_some() {
             self.image()?;
         }
+        if self.manifest.audio.is_some() {
+            self.audio()?;
+        }
         if self.manifest.metric.is_some() {
             self.metric()?;
         }
@@ -135,6 +140,14 @@ impl Pack {
     /// [`Error::PackDamaged`] where a part is damaged or the pack is not an image pack.
     pub fn image(&self) -> Result<ImagePack> {
         ImagePack::read(self)
+    }
+
+    /// The tables and graphs of an audio pack.
+    ///
+    /// # Errors
+    /// [`Error::PackDamaged`] where a part is damaged or the pack is not an audio pack.
+    pub fn audio(&self) -> Result<AudioPack> {
+        AudioPack::read(self)
     }
 
     /// What a metric pack says of itself, and its graph.

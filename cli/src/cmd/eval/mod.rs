@@ -126,7 +126,7 @@ pub fn run(arguments: &Eval) -> Result<std::result::Result<(), Exit>> {
     bar.finish_and_clear();
     let outcome = outcome.map_err(explain)?;
     let run = report_of(arguments, &plan, outcome, missing_metrics)?;
-    let written = report::write(&run, &arguments.output.join("pictures"), &arguments.output).map_err(explain)?;
+    let written = report::write(&run, &arguments.output.join("decoded"), &arguments.output).map_err(explain)?;
     print::text(&summary(&run, &written.files))?;
     Ok(conclude(&run))
 }

@@ -21,6 +21,10 @@ pub enum ChunkKind {
     Tokens,
     /// The alpha plane of an image. Critical.
     Alpha,
+    /// Entropy-coded tokens of a live stream; the sequence number counts packets. Critical.
+    Packet,
+    /// How far a live stream reaches, and its last tokens. Critical.
+    Closing,
     /// An EXIF block, as found behind the `Exif\0\0` marker. Ancillary.
     Exif,
     /// An ICC profile. Ancillary.
@@ -28,7 +32,7 @@ pub enum ChunkKind {
 }
 
 impl ChunkKind {
-    const ALL: [Self; 4] = [Self::Tokens, Self::Alpha, Self::Exif, Self::Icc];
+    const ALL: [Self; 6] = [Self::Tokens, Self::Alpha, Self::Exif, Self::Icc, Self::Packet, Self::Closing];
 
     /// Whether a reader that does not know the kind may skip it.
     pub fn is_ancillary(self) -> bool {
@@ -42,6 +46,8 @@ impl ChunkKind {
             Self::Alpha => "alpha",
             Self::Exif => "exif",
             Self::Icc => "icc",
+            Self::Packet => "packet",
+            Self::Closing => "closing",
         }
     }
 
@@ -51,6 +57,8 @@ impl ChunkKind {
             Self::Alpha => 2,
             Self::Exif => 3,
             Self::Icc => 4,
+            Self::Packet => 5,
+            Self::Closing => 6,
         }
     }
 }

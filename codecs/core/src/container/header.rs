@@ -14,6 +14,13 @@ pub(super) const VERSION: u8 = 1;
 const FLAG_PACK_ID: u8 = 1 << 3;
 const IMAGE_GRAY: u8 = 1 << 4;
 const IMAGE_ALPHA: u8 = 1 << 5;
+const IMAGE_UNKNOWN: u8 = 3 << 6;
+const AUDIO_LIVE: u8 = 1 << 4;
+const AUDIO_STEREO: u8 = 1 << 5;
+const AUDIO_MID_SIDE: u8 = 1 << 6;
+const AUDIO_SOURCE: u8 = 1 << 7;
+/// Most frames that a packet of a live stream may hold.
+const MAX_PACKET_FRAMES: u32 = 4096;
 const RUNG_TRAINED: u8 = 1 << 7;
 /// Levels minus one that announces a further byte.
 const RUNG_MANY_LEVELS: u8 = 7;
@@ -59,6 +66,44 @@ pub enum Color {
     Rgb,
 }
 
+/// What the tokens of a sound are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Channels {
+    /// One channel.
+    Mono,
+    /// Left, then right.
+    LeftRight,
+    /// Half the sum of left and right, then half the difference.
+    MidSide,
+}
+
+impl Channels {
+    /// How many there are: 1 or 2.
+    pub fn count(self) -> u8 {
+        match self {
+            Self::Mono => 1,
+            Self::LeftRight | Self::MidSide => 2,
+        }
+    }
+}
+
+/// How long a sound is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Duration {
+    /// A whole file.
+    Samples {
+        /// Samples of a channel at the header's rate, at least 1.
+        samples: u32,
+        /// Rate and samples of a channel before the sound was resampled, each at least 1; `None` if it was not.
+        source: Option<(u32, u32)>,
+    },
+    /// A live stream: it ends when its closing packet says so.
+    Live {
+        /// Frames of a packet, 1 to 4,096.
+        packet_frames: u32,
+    },
+}
+
 /// Extent and form of the media.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -74,6 +119,22 @@ pub enum MediaShape {
         /// Whether the picture has an alpha plane.
         alpha: bool,
     },
+    /// Sound.
+    Audio {
+        /// Samples per second that the tokens stand for, at least 1.
+        rate: u32,
+        /// What the tokens are of. A live stream is mono.
+        channels: Channels,
+        /// Its length.
+        duration: Duration,
+    },
+}
+
+impl MediaShape {
+    /// Whether the file is a live stream: its header may be repeated between chunks.
+    pub fn is_live(&self) -> bool {
+        matches!(self, Self::Audio { duration: Duration::Live { .. }, .. })
+    }
 }
 
 /// What the chunks are about: model pack, rung, prior and media shape.
@@ -94,27 +155,31 @@ impl Header {
     pub fn modality(&self) -> Modality {
         match self.media {
             MediaShape::Image { .. } => Modality::Image,
+            MediaShape::Audio { .. } => Modality::Audio,
         }
     }
 
     /// The header's bytes.
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
-        let MediaShape::Image { width, height, color, alpha } = self.media;
-        if width == 0 || height == 0 {
-            return Err(Error::parameter(format!("image of {width}x{height} pixels")));
-        }
-        let mut out = MAGIC.to_vec();
-        out.push(VERSION);
+        let mut shape = Vec::new();
         let mut flags = modality_code(self.modality());
+        flags |= match self.media {
+            MediaShape::Image { width, height, color, alpha } => {
+                if width == 0 || height == 0 {
+                    return Err(Error::parameter(format!("image of {width}x{height} pixels")));
+                }
+                put_varint(&mut shape, width);
+                put_varint(&mut shape, height);
+                let gray = if color == Color::Gray { IMAGE_GRAY } else { 0 };
+                gray | if alpha { IMAGE_ALPHA } else { 0 }
+            }
+            MediaShape::Audio { rate, channels, duration } => put_audio(&mut shape, rate, channels, duration)?,
+        };
         if self.pack.id.is_some() {
             flags |= FLAG_PACK_ID;
         }
-        if color == Color::Gray {
-            flags |= IMAGE_GRAY;
-        }
-        if alpha {
-            flags |= IMAGE_ALPHA;
-        }
+        let mut out = MAGIC.to_vec();
+        out.push(VERSION);
         out.push(flags);
         out.extend(self.pack.hash);
         if let Some(id) = &self.pack.id {
@@ -125,8 +190,7 @@ impl Header {
             out.push(len);
             out.extend(id.bytes());
         }
-        put_varint(&mut out, width);
-        put_varint(&mut out, height);
+        out.extend(shape);
         put_rung(&mut out, self.rung, self.prior)?;
         Ok(out)
     }
@@ -135,13 +199,16 @@ impl Header {
     pub(super) fn parse(bytes: &mut Bytes<'_>, limits: &Limits) -> Result<Self> {
         parse_magic(bytes)?;
         let flags = bytes.byte("modality")?;
-        parse_modality(flags)?;
+        let modality = parse_modality(flags)?;
         let hash = bytes.array("pack hash")?;
         let id = match flags & FLAG_PACK_ID {
             0 => None,
             _ => Some(parse_id(bytes)?),
         };
-        let media = parse_image(bytes, flags, limits)?;
+        let media = match modality {
+            Modality::Audio => parse_audio(bytes, flags, limits)?,
+            _ => parse_image(bytes, flags, limits)?,
+        };
         let (rung, prior) = parse_rung(bytes)?;
         Ok(Self { pack: PackRef { hash, id }, rung, prior, media })
     }
@@ -170,18 +237,85 @@ fn parse_magic(bytes: &mut Bytes<'_>) -> Result<()> {
     }
 }
 
-fn parse_modality(flags: u8) -> Result<()> {
+/// The modality, its flags checked.
+fn parse_modality(flags: u8) -> Result<Modality> {
     match flags & 7 {
-        0 => {}
-        code @ 1..=3 => {
-            let name = ["audio", "video", "geometry"][usize::from(code) - 1];
-            return Err(Error::unsupported(format!("{name} files")));
-        }
-        code => return Err(Error::unsupported(format!("modality {code}"))),
+        0 if flags & IMAGE_UNKNOWN != 0 => Err(Error::unsupported("unknown image flags")),
+        0 => Ok(Modality::Image),
+        1 => Ok(Modality::Audio),
+        2 => Err(Error::unsupported("video files")),
+        3 => Err(Error::unsupported("geometry files")),
+        code => Err(Error::unsupported(format!("modality {code}"))),
     }
-    match flags >> 6 {
-        0 => Ok(()),
-        _ => Err(Error::unsupported("unknown image flags")),
+}
+
+/// Appends the media shape of a sound; returns its flags.
+fn put_audio(out: &mut Vec<u8>, rate: u32, channels: Channels, duration: Duration) -> Result<u8> {
+    let mut flags = match channels {
+        Channels::Mono => 0,
+        Channels::LeftRight => AUDIO_STEREO,
+        Channels::MidSide => AUDIO_STEREO | AUDIO_MID_SIDE,
+    };
+    put_varint(out, rate);
+    let bad = match duration {
+        Duration::Samples { samples, source } => {
+            put_varint(out, samples);
+            if let Some((rate, samples)) = source {
+                flags |= AUDIO_SOURCE;
+                put_varint(out, rate);
+                put_varint(out, samples);
+            }
+            samples == 0 || source.is_some_and(|(rate, samples)| rate == 0 || samples == 0)
+        }
+        Duration::Live { packet_frames } => {
+            flags |= AUDIO_LIVE;
+            put_varint(out, packet_frames);
+            !(1..=MAX_PACKET_FRAMES).contains(&packet_frames) || channels != Channels::Mono
+        }
+    };
+    if bad || rate == 0 {
+        return Err(Error::parameter(format!("{channels:?} sound of {rate} Hz, {duration:?}")));
+    }
+    Ok(flags)
+}
+
+fn parse_audio(bytes: &mut Bytes<'_>, flags: u8, limits: &Limits) -> Result<MediaShape> {
+    let channels = match (flags & AUDIO_STEREO != 0, flags & AUDIO_MID_SIDE != 0) {
+        (false, false) => Channels::Mono,
+        (true, false) => Channels::LeftRight,
+        (true, true) => Channels::MidSide,
+        (false, true) => return Err(Error::unsupported("unknown audio flags")),
+    };
+    let rate = positive(bytes, "sample rate")?;
+    let (live, resampled) = (flags & AUDIO_LIVE != 0, flags & AUDIO_SOURCE != 0);
+    if live && (resampled || channels != Channels::Mono) {
+        return Err(Error::unsupported("unknown flags of a live stream"));
+    }
+    let duration = if live {
+        let packet_frames = positive(bytes, "frames of a packet")?;
+        limits::check("frames of a packet", packet_frames.into(), MAX_PACKET_FRAMES.into())?;
+        Duration::Live { packet_frames }
+    } else {
+        let samples = positive(bytes, "number of samples")?;
+        limits::check("number of samples", samples.into(), limits.max_samples)?;
+        let source = match resampled {
+            false => None,
+            true => {
+                let source = (positive(bytes, "source rate")?, positive(bytes, "source samples")?);
+                limits::check("number of source samples", source.1.into(), limits.max_samples)?;
+                Some(source)
+            }
+        };
+        Duration::Samples { samples, source }
+    };
+    Ok(MediaShape::Audio { rate, channels, duration })
+}
+
+/// A number of at least 1.
+fn positive(bytes: &mut Bytes<'_>, what: &str) -> Result<u32> {
+    match bytes.varint(what)? {
+        0 => Err(Error::corrupt(format!("the {what} is 0"))),
+        value => Ok(value),
     }
 }
 
@@ -293,6 +427,7 @@ mod tests {
         assert!(matches!(parse(b"\x89PNG"), Err(Error::Unsupported { .. })));
         assert!(matches!(parse(b"TSR\x01"), Err(Error::Unsupported { .. })));
         assert!(matches!(parse(b"\xd4SR\x02"), Err(Error::Unsupported { .. })));
-        assert!(matches!(parse(b"\xd4SR\x01\x01"), Err(Error::Unsupported { .. })));
+        assert!(matches!(parse(b"\xd4SR\x01\x02"), Err(Error::Unsupported { .. })));
+        assert!(matches!(parse(b"\xd4SR\x01\x41aaaaaaaa"), Err(Error::Unsupported { .. })));
     }
 }

@@ -1,6 +1,6 @@
 //! Where a file's bytes go.
 
-use super::header::{MAGIC, MediaShape};
+use super::header::{Duration, MAGIC, MediaShape};
 use super::reader::walk;
 use crate::error::Result;
 use crate::limits::Limits;
@@ -27,12 +27,15 @@ pub fn layout(data: &[u8], limits: &Limits) -> Result<Vec<Part>> {
     let mut header_len = None;
     let header = walk(data, limits, |head, raw, payload| {
         header_len.get_or_insert(head);
-        chunks.at = chunks.at.max(head);
+        let first = chunks.list.is_empty();
+        if !first && head > chunks.at {
+            chunks.push("header, repeated", head - chunks.at);
+        }
+        chunks.at = head;
         chunks.push(format!("{}: head", raw.name()), payload - head);
         chunks.push(format!("{}: payload", raw.name()), raw.payload.len());
         Ok(())
     })?;
-    let MediaShape::Image { width, height, .. } = header.media;
     let mut parts = Parts::default();
     parts.push("signature and version", MAGIC.len() + 1);
     parts.push("modality and flags", 1);
@@ -40,7 +43,22 @@ pub fn layout(data: &[u8], limits: &Limits) -> Result<Vec<Part>> {
     if let Some(id) = &header.pack.id {
         parts.push("pack id", 1 + id.len());
     }
-    parts.push("width and height", varint_len(width) + varint_len(height));
+    match header.media {
+        MediaShape::Image { width, height, .. } => {
+            parts.push("width and height", varint_len(width) + varint_len(height));
+        }
+        MediaShape::Audio { rate, duration: Duration::Live { packet_frames }, .. } => {
+            parts.push("sample rate", varint_len(rate));
+            parts.push("frames of a packet", varint_len(packet_frames));
+        }
+        MediaShape::Audio { rate, duration: Duration::Samples { samples, source }, .. } => {
+            parts.push("sample rate", varint_len(rate));
+            parts.push("samples", varint_len(samples));
+            if let Some((rate, samples)) = source {
+                parts.push("source rate and samples", varint_len(rate) + varint_len(samples));
+            }
+        }
+    }
     // A whole file has a chunk, which begins where the header ends.
     let rest = header_len.unwrap_or(parts.at) - parts.at;
     parts.push("rung and prior", rest);

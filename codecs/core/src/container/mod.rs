@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Each chunk's CRC-32C covers the header, the chunk's own head and its payload: a damaged header, a
-//! damaged chunk or a chunk of another file never validates. A plain image costs at most
+//! damaged chunk or a chunk of another file never validates. In a live stream the header may be repeated
+//! between chunks, so that a reader may come in late. A plain image costs at most
 //! 31 bytes beyond its entropy-coded payload.
 //!
 //! # Which one should I use?
@@ -17,19 +18,22 @@
 //! - [`write()`] makes a file.
 //! - [`read`] takes a file that must be whole: the first damage is an error.
 //! - [`salvage()`] takes a damaged file: what survives, and what was lost.
+//! - [`live`] makes and takes a stream whose length is not known, packet by packet.
 //! - [`layout()`] names every part of a whole file with its offset and size.
 
 mod bytes;
 mod chunk;
 mod header;
 mod layout;
+pub mod live;
 mod reader;
 mod salvage;
 mod writer;
 
 pub use chunk::{Chunk, ChunkKind};
-pub use header::{Color, Header, MediaShape, Modality, PackRef, PriorKind};
+pub use header::{Channels, Color, Duration, Header, MediaShape, Modality, PackRef, PriorKind};
 pub use layout::{Part, layout};
+pub use live::is_live;
 pub use reader::{File, read};
 pub use salvage::{Loss, Salvaged, salvage};
 pub use writer::write;

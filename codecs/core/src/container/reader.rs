@@ -65,10 +65,14 @@ pub(super) fn walk<'a>(
 ) -> Result<Header> {
     let mut bytes = Bytes::new(data, 0);
     let header = Header::parse(&mut bytes, limits)?;
-    let header_crc = crc32c::crc32c(bytes.since(0));
+    let own = bytes.since(0);
+    let header_crc = crc32c::crc32c(own);
     let mut seen = BTreeSet::new();
     loop {
         limits::check("number of chunks", seen.len() as u64 + 1, u64::from(limits.max_chunks))?;
+        while header.media.is_live() && data[bytes.at()..].starts_with(own) {
+            bytes.take(own.len(), "repeated header")?;
+        }
         let start = bytes.at();
         let raw = RawChunk::parse(&mut bytes, header_crc, limits)?;
         if !seen.insert(raw.key()) {

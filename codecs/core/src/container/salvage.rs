@@ -49,6 +49,8 @@ pub fn salvage(data: &[u8], limits: &Limits) -> Result<Salvaged> {
         data,
         limits,
         header_crc: crc32c::crc32c(bytes.since(0)),
+        // What may stand again between the chunks of a live stream.
+        repeated: if header.media.is_live() { bytes.since(0) } else { &[] },
         effort: data.len().saturating_mul(SEARCH_EFFORT),
     };
     let mut salvaged = Salvaged { header, chunks: Vec::new(), losses: Vec::new() };
@@ -56,6 +58,10 @@ pub fn salvage(data: &[u8], limits: &Limits) -> Result<Salvaged> {
     let mut ended = false;
     let mut seen = BTreeSet::new();
     while at < data.len() {
+        if search.is_header(at) {
+            at += search.repeated.len();
+            continue;
+        }
         let (next, outcome) = match search.chunk(at) {
             Ok((_, next)) if ended => (next, Err(Error::corrupt("a chunk follows the last one"))),
             Ok((raw, next)) if !seen.insert(raw.key()) => {
@@ -90,10 +96,15 @@ struct Search<'a> {
     data: &'a [u8],
     limits: &'a Limits,
     header_crc: u32,
+    repeated: &'a [u8],
     effort: usize,
 }
 
 impl<'a> Search<'a> {
+    fn is_header(&self, at: usize) -> bool {
+        !self.repeated.is_empty() && self.data[at..].starts_with(self.repeated)
+    }
+
     /// The chunk at an offset, and where it ends.
     fn chunk(&mut self, at: usize) -> Result<(RawChunk<'a>, usize)> {
         let mut bytes = Bytes::new(self.data, at);
@@ -114,7 +125,7 @@ impl<'a> Search<'a> {
             if self.effort == 0 {
                 break;
             }
-            if self.chunk(at).is_ok() {
+            if self.is_header(at) || self.chunk(at).is_ok() {
                 return at;
             }
         }

@@ -192,6 +192,7 @@ pub fn insert(grid: &mut TokenGrid, band: &Band, tokens: &TokenGrid) -> Result<(
 const UNLIMITED: Limits = Limits {
     max_tokens: u64::MAX,
     max_pixels: u64::MAX,
+    max_samples: u64::MAX,
     max_chunk_bytes: u64::MAX,
     max_chunks: u32::MAX,
     max_metadata_bytes: u64::MAX,

@@ -1,6 +1,6 @@
 //! Codecs at a ladder of rates: the suite's own and those that a user would pick instead.
 //!
-//! JPEG and WebP are always built in. AVIF (libaom, SVT-AV1) and JPEG XL come from FFmpeg's libraries with the
+//! JPEG and WebP are always built in. AVIF (libaom, SVT-AV1), JPEG XL, Opus and Codec2 come from FFmpeg's libraries with the
 //! cargo feature `ffmpeg`; what is not at hand is an [`Error::Missing`] that says how to get it.
 
 #[cfg(feature = "ffmpeg")]
@@ -12,9 +12,9 @@ pub use jpeg::Jpeg;
 pub use webp::WebP;
 
 #[cfg(feature = "ffmpeg")]
-pub use ffmpeg::{Av1Encoder, Avif, JpegXl};
+pub use ffmpeg::{Av1Encoder, Avif, Codec2, JpegXl, Opus};
 
-use crate::{Error, Result, Rgb8};
+use crate::{Error, Result, Rgb8, Speech};
 
 /// One setting on a codec's ladder.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,9 +32,9 @@ impl Rate {
     }
 }
 
-/// A still-picture codec.
-pub trait Codec: Send {
-    /// Short name, the key in reports: `jpeg`, `webp`, `avif-aom`, `avif-svt`, `jxl`, `tessera`.
+/// A codec of a medium: of still pictures unless it says otherwise.
+pub trait Codec<M = Rgb8>: Send {
+    /// Short name, the key in reports: `jpeg`, `webp`, `avif-aom`, `opus`, `tessera`, …
     fn name(&self) -> &str;
     /// Library with its version and all fixed settings, in one line, printed in reports.
     fn describe(&self) -> String;
@@ -46,12 +46,12 @@ pub trait Codec: Send {
     ///
     /// # Errors
     /// What the encoder said.
-    fn encode(&mut self, picture: &Rgb8, rate: &Rate) -> Result<Vec<u8>>;
-    /// The picture in a file.
+    fn encode(&mut self, original: &M, rate: &Rate) -> Result<Vec<u8>>;
+    /// What is in a file.
     ///
     /// # Errors
     /// What the decoder said.
-    fn decode(&mut self, file: &[u8]) -> Result<Rgb8>;
+    fn decode(&mut self, file: &[u8]) -> Result<M>;
 }
 
 /// Names of all anchors for still pictures, whether they are at hand or not.
@@ -71,10 +71,33 @@ pub fn by_name(name: &str) -> Result<Box<dyn Codec>> {
         "avif-svt" => Ok(Box::new(Avif::new(Av1Encoder::Svt)?)),
         #[cfg(feature = "ffmpeg")]
         "jxl" => Ok(Box::new(JpegXl::new()?)),
-        name if NAMES.contains(&name) => Err(Error::Missing(format!(
+        name => Err(not_at_hand(name, NAMES)),
+    }
+}
+
+/// Names of all anchors for speech, whether they are at hand or not.
+pub const SPEECH_NAMES: &[&str] = &["opus", "codec2"];
+
+/// An anchor for speech by its name.
+///
+/// # Errors
+/// [`Error::Parameter`] for a name that is not among [`SPEECH_NAMES`], [`Error::Missing`] for an encoder that is not at hand.
+pub fn speech_by_name(name: &str) -> Result<Box<dyn Codec<Speech>>> {
+    match name {
+        #[cfg(feature = "ffmpeg")]
+        "opus" => Ok(Box::new(Opus::new()?)),
+        #[cfg(feature = "ffmpeg")]
+        "codec2" => Ok(Box::new(Codec2::new()?)),
+        name => Err(not_at_hand(name, SPEECH_NAMES)),
+    }
+}
+
+fn not_at_hand(name: &str, names: &[&str]) -> Error {
+    match names.contains(&name) {
+        true => Error::Missing(format!(
             "{name} is not built in; build with FFmpeg's libraries: cargo build --release -p tessera-cli --features ffmpeg"
-        ))),
-        name => Err(Error::Parameter(format!("there is no anchor {name}; the anchors are {}", NAMES.join(", ")))),
+        )),
+        false => Error::Parameter(format!("there is no anchor {name}; the anchors are {}", names.join(", "))),
     }
 }
 

@@ -8,39 +8,86 @@
 //! | [`ssimulacra2`](Ssimulacra2) | higher | 100 | 8 | |
 //! | [`butteraugli`](Butteraugli) | lower | 0 | 8 | |
 //! | [`lpips`](Lpips) | lower | 0 | its pack's | ONNX Runtime, a metric pack |
+//!
+//! And for speech:
+//!
+//! | name | better | equal sounds | least duration |
+//! |---|---|---|---|
+//! | [`pesq`](Pesq) | higher | 4.64 | 0.25 s |
+//! | [`stoi`](Stoi), [`estoi`](Stoi) | higher | 1 | 0.4 s of speech |
+//! | [`mel`](Mel) | lower | 0 | |
 
 mod butteraugli;
 mod lpips;
+mod mel;
 mod ms_ssim;
+mod pesq;
 mod psnr;
 mod ssim;
 mod ssimulacra2;
+mod stoi;
 mod window;
 
 use tessera_models::Store;
 
-use crate::{Error, Result, Rgb8};
+use crate::{Error, Result, Rgb8, Speech};
 
 pub use butteraugli::Butteraugli;
 pub use lpips::Lpips;
+pub use mel::Mel;
 pub use ms_ssim::MsSsim;
+pub use pesq::Pesq;
 pub use psnr::Psnr;
 pub use ssim::Ssim;
 pub use ssimulacra2::Ssimulacra2;
+pub use stoi::Stoi;
 
-/// One metric.
-pub trait Metric: Send {
-    /// Short name, the key in reports: `psnr`, `ssim`, `ms-ssim`, `ssimulacra2`, `butteraugli`, `lpips`.
+/// One metric of a medium: of pictures unless it says otherwise.
+pub trait Metric<M = Rgb8>: Send {
+    /// Short name, the key in reports: `psnr`, `ssim`, `pesq`, …
     fn name(&self) -> &'static str;
     /// Unit and definition in one line, printed in reports.
     fn describe(&self) -> String;
-    /// Whether a larger value is a better picture.
+    /// Whether a larger value is a better picture or sound.
     fn higher_is_better(&self) -> bool;
-    /// The value for two pictures of one size.
+    /// The value for two pictures of one size, or two sounds of one length.
     ///
     /// # Errors
-    /// The sizes differ, or the pictures are too small for the metric.
-    fn measure(&mut self, reference: &Rgb8, distorted: &Rgb8) -> Result<f64>;
+    /// The sizes differ, or there is too little for the metric.
+    fn measure(&mut self, reference: &M, distorted: &M) -> Result<f64>;
+}
+
+/// Every name that [`speech_by_name`] knows.
+pub const SPEECH: [&str; 4] = ["pesq", "stoi", "estoi", "mel"];
+
+/// The metric of speech of a name.
+///
+/// # Errors
+/// [`Error::Parameter`] lists the known names where this is none of them.
+pub fn speech_by_name(name: &str) -> Result<Box<dyn Metric<Speech>>> {
+    Ok(match name {
+        "pesq" => Box::new(Pesq),
+        "stoi" => Box::new(Stoi { extended: false }),
+        "estoi" => Box::new(Stoi { extended: true }),
+        "mel" => Box::new(Mel),
+        _ => {
+            return Err(Error::Parameter(format!(
+                "there is no metric {name:?}; known for sounds are {}",
+                SPEECH.join(", ")
+            )));
+        }
+    })
+}
+
+/// Refuses sounds of two lengths.
+fn same_length(reference: &Speech, distorted: &Speech) -> Result<()> {
+    let (one, other) = (reference.samples().len(), distorted.samples().len());
+    if one != other {
+        return Err(Error::Parameter(format!(
+            "a sound of {one} samples cannot be compared with one of {other}; cut neither, find out why they differ"
+        )));
+    }
+    Ok(())
 }
 
 /// The metrics that are measured unless others are named: all that need nothing beside the program.

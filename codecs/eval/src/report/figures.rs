@@ -30,8 +30,8 @@ impl Decimals {
     }
 }
 
-/// Bits per pixel, to three digits.
-pub(super) fn bpp(value: f64) -> String {
+/// Bits per pixel or kilobits per second, to three digits.
+pub(super) fn cost(value: f64) -> String {
     let decimals = if value < 0.1 {
         4
     } else if value < 10.0 {
@@ -100,7 +100,7 @@ mod tests {
         assert_eq!(percent(-37.25), "\u{2212}37.2");
         assert_eq!(percent(240.4), "+240");
         assert_eq!(seconds(0.0123), "12.3 ms");
-        assert_eq!(bpp(0.03125), "0.0312");
+        assert_eq!(cost(0.03125), "0.0312");
         assert_eq!(count(1, "file"), "1 file");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use image::codecs::{jpeg::JpegEncoder, webp::WebPEncoder};
@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::figures::{self, Decimals};
 use super::index::Index;
 use super::output::io;
-use crate::{Cell, Error, Result};
+use crate::{Cell, Error, Extent, Media, Result, Rgb8};
 
 /// Bytes of all pictures in base64: with the rest of a page about 8 MB.
 const BUDGET: usize = 7_000_000;
@@ -75,14 +75,14 @@ const PLANS: [Plan; 5] = [
     Plan { quality: Some(90), sides: (448, 336), steps: 2 },
 ];
 
-/// Where the original of a file lies below the folder of pictures: `originals/<file>.png`.
-pub fn original(file: &str) -> String {
-    format!("originals/{file}.png")
+/// Where the original of a file lies below the folder of what was kept: `originals/<file>.<ending>`.
+pub fn original(file: &str, ending: &str) -> String {
+    format!("originals/{file}.{ending}")
 }
 
 /// `None` where no picture was kept, or not one file of them fits.
 pub(super) fn gallery(index: &Index<'_>, folder: &Path) -> Result<Option<Gallery>> {
-    let has = |file: &str| index.run.cells.iter().any(|cell| cell.file == file && cell.picture.is_some());
+    let has = |file: &str| index.run.cells.iter().any(|cell| cell.file == file && cell.kept.is_some());
     let files: Vec<&str> = index.files.iter().copied().filter(|file| has(file)).collect();
     for (i, plan) in PLANS.iter().enumerate() {
         let last = i + 1 == PLANS.len();
@@ -99,7 +99,7 @@ pub(super) fn gallery(index: &Index<'_>, folder: &Path) -> Result<Option<Gallery
 }
 
 /// `count` of `all`, evenly spread, the first and the last among them.
-fn spread<T: Copy>(all: &[T], count: usize) -> Vec<T> {
+pub(super) fn spread<T: Copy>(all: &[T], count: usize) -> Vec<T> {
     let count = count.min(all.len());
     if count < 2 {
         return all[..count].to_vec();
@@ -134,7 +134,7 @@ fn fitting<'r>(
 
 impl Plan {
     fn pictures(self, index: &Index<'_>, folder: &Path, file: &str) -> Result<Pictures> {
-        let whole = read(folder, &original(file))?;
+        let whole = read(folder, &original(file, Rgb8::ENDING))?;
         let picture = self.cut(&whole);
         let mut shots = vec![Shot {
             codec: None,
@@ -146,9 +146,9 @@ impl Plan {
         }];
         for codec in 0..index.run.codecs.len() {
             let cells = index.files_of(codec).get(file).into_iter().flat_map(|cells| cells.values().copied());
-            let kept: Vec<&Cell> = cells.filter(|cell| cell.picture.is_some()).collect();
+            let kept: Vec<&Cell> = cells.filter(|cell| cell.kept.is_some()).collect();
             for cell in spread(&kept, self.steps) {
-                let Some(name) = &cell.picture else { continue };
+                let Some(name) = &cell.kept else { continue };
                 let decoded = read(folder, name)?;
                 if decoded.dimensions() != whole.dimensions() {
                     let ((w, h), (x, y)) = (decoded.dimensions(), whole.dimensions());
@@ -158,7 +158,7 @@ impl Plan {
                     codec: Some(codec),
                     rate: cell.rate.clone(),
                     bytes: cell.bytes,
-                    size: format!("{}\u{a0}bytes, {}\u{a0}bpp", figures::bytes(cell.bytes), figures::bpp(cell.bpp())),
+                    size: format!("{}\u{a0}bytes, {}\u{a0}bpp", figures::bytes(cell.bytes), figures::cost(cell.cost())),
                     values: values(index, cell),
                     src: self.encode(&self.cut(&decoded))?,
                 });
@@ -194,7 +194,10 @@ impl Plan {
             notes.push("Pictures on this page are lossless.".to_owned());
         }
         let larger = |p: &Pictures| {
-            index.run.cells.iter().any(|c| c.file == p.name && (c.width > p.width || c.height > p.height))
+            index.run.cells.iter().any(|c| {
+                let Extent::Picture { width, height } = c.extent else { return false };
+                c.file == p.name && (width > p.width || height > p.height)
+            })
         };
         if pictures.iter().any(larger) {
             notes.push(format!(
@@ -209,7 +212,7 @@ impl Plan {
     }
 }
 
-fn values(index: &Index<'_>, cell: &Cell) -> Vec<(String, String)> {
+pub(super) fn values(index: &Index<'_>, cell: &Cell) -> Vec<(String, String)> {
     let value = |metric: &super::run::MetricInfo| {
         let value = *cell.metrics.get(&metric.name)?;
         Some((metric.name.clone(), Decimals::of(index.run, metric).write(value)))
@@ -217,14 +220,18 @@ fn values(index: &Index<'_>, cell: &Cell) -> Vec<(String, String)> {
     index.run.metrics.iter().filter_map(value).collect()
 }
 
-/// A picture below `folder`; names come from outside and may not leave it.
-fn read(folder: &Path, name: &str) -> Result<RgbImage> {
+/// A path below `folder`; names come from outside and may not leave it.
+pub(super) fn contained(folder: &Path, name: &str) -> Result<PathBuf> {
     if !Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) {
         return Err(Error::Parameter(format!(
-            "picture {name:?} is not below the folder of pictures; use a relative path without .."
+            "{name:?} is not below the folder of what was kept; use a relative path without .."
         )));
     }
-    let path = folder.join(name);
+    Ok(folder.join(name))
+}
+
+fn read(folder: &Path, name: &str) -> Result<RgbImage> {
+    let path = contained(folder, name)?;
     let bytes = std::fs::read(&path).map_err(|source| io(&path, source))?;
     let picture = image::load_from_memory(&bytes).map_err(|e| Error::Failed(format!("{}: {e}", path.display())))?;
     Ok(picture.to_rgb8())

@@ -60,7 +60,7 @@ pub fn rates_table(run: &Run, rows: &[Matched]) -> String {
             }
             let better = if metric.higher_is_better { "higher" } else { "lower" };
             let _ = writeln!(text, "**{}**, {} ({better} is better)\n", escape(&codec.name), escape(&metric.name));
-            let _ = write!(text, "| rate | bpp | {} | anchor |", escape(&codec.name));
+            let _ = write!(text, "| rate | {} | {} | anchor |", run.unit().short, escape(&codec.name));
             for factor in FACTORS {
                 let _ = write!(text, " at {factor}× bytes |");
             }
@@ -69,7 +69,8 @@ pub fn rates_table(run: &Run, rows: &[Matched]) -> String {
             text.push('\n');
             let decimals = Decimals::of(run, metric);
             for row in rows {
-                let names = (escape(&row.rate), figures::bpp(row.bpp), decimals.write(row.value), escape(&row.anchor));
+                let names =
+                    (escape(&row.rate), figures::cost(row.cost), decimals.write(row.value), escape(&row.anchor));
                 let _ = write!(text, "| {} | {} | {} | {} |", names.0, names.1, names.2, names.3);
                 for at in &row.at {
                     let _ = write!(text, " {} |", value_at(at, decimals));

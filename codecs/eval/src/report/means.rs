@@ -17,7 +17,7 @@ pub(super) struct Ladder {
 /// Means of one step.
 pub(super) struct Step {
     pub(super) rate: String,
-    pub(super) bpp: f64,
+    pub(super) cost: f64,
     pub(super) encode_seconds: f64,
     pub(super) decode_seconds: f64,
 }
@@ -26,17 +26,17 @@ pub(super) struct Step {
 pub(super) struct Trace {
     /// Files that have all steps, and this metric as a finite number at each.
     pub(super) files: usize,
-    /// `(rate, bits per pixel, value)`, means over those files.
+    /// `(rate, cost, value)`, means over those files.
     pub(super) points: Vec<(String, f64, f64)>,
 }
 
-/// The ladder of a codec. The mean of bits per pixel is that of the files' own, whatever their sizes.
+/// The ladder of a codec. The mean of the cost is that of the files' own, whatever their sizes.
 pub(super) fn ladder(index: &Index<'_>, codec: usize) -> Ladder {
     let files = index.complete(codec);
     let steps = index.steps(codec).into_values().enumerate();
     let step = |(i, rate): (usize, &str)| Step {
         rate: rate.to_owned(),
-        bpp: mean(files.iter().map(|cells| cells[i].bpp())),
+        cost: mean(files.iter().map(|cells| cells[i].cost())),
         encode_seconds: mean(files.iter().map(|cells| cells[i].encode_seconds)),
         decode_seconds: mean(files.iter().map(|cells| cells[i].decode_seconds)),
     };
@@ -53,8 +53,8 @@ pub(super) fn trace(index: &Index<'_>, codec: usize, metric: &MetricInfo) -> Tra
         return Trace { files: 0, points: Vec::new() };
     }
     let point = |(i, rate): (usize, &str)| {
-        let bpp = mean(files.iter().map(|cells| cells[i].bpp()));
-        (rate.to_owned(), bpp, mean(files.iter().filter_map(|cells| value(cells[i]))))
+        let cost = mean(files.iter().map(|cells| cells[i].cost()));
+        (rate.to_owned(), cost, mean(files.iter().filter_map(|cells| value(cells[i]))))
     };
     Trace { files: files.len(), points: index.steps(codec).into_values().enumerate().map(point).collect() }
 }

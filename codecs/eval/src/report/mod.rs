@@ -5,7 +5,7 @@
 //! Run ─ Index ─┼─▶ Ladder, Trace (means) ──▶ results/<codec>.json, plots/<metric>.svg
 //!              └─▶ Curve (per file) ─┬─▶ BdRate ──▶ bdrate.csv, bdrate.md
 //!                                    └─▶ Matched ─▶ rates.csv, rates.md
-//! all of these, and Gallery (pictures) ──▶ index.html
+//! all of these, and Gallery (pictures) or Sounds ──▶ index.html
 //! ```
 //!
 //! The page is a list of sections, and one of which a run has nothing is left out. A further medium is a further section:
@@ -30,6 +30,8 @@ mod rates;
 mod results;
 mod run;
 mod sections;
+mod sounds;
+mod spectrogram;
 mod tables;
 
 use std::path::{Path, PathBuf};
@@ -54,13 +56,13 @@ pub struct Written {
 
 /// Writes the report of `run` into the folder `out`, which is made if need be; each file appears whole or not at all.
 ///
-/// `pictures` holds what [`Cell::picture`](crate::Cell::picture) names, and the originals where [`original`] says. Cells without
-/// a picture leave no mark in the gallery of the page; without any there is none.
+/// `kept` holds what [`Cell::kept`](crate::Cell::kept) names, and the originals where [`original`] says. Cells of which nothing was
+/// kept leave no mark among the pictures or sounds of the page; without any there is no such section.
 ///
 /// # Errors
 /// [`Error::Parameter`](crate::Error::Parameter) where the run contradicts itself, [`Error::Io`](crate::Error::Io) where a
 /// file cannot be read or written.
-pub fn write(run: &Run, pictures: &Path, out: &Path) -> Result<Written> {
+pub fn write(run: &Run, kept: &Path, out: &Path) -> Result<Written> {
     run.check()?;
     let index = Index::new(run);
     let mut output = Output::new(out);
@@ -86,11 +88,14 @@ pub fn write(run: &Run, pictures: &Path, out: &Path) -> Result<Written> {
         output.write("bdrate.md", bd_rate_table(run, &bd_rates, anchor).as_bytes())?;
     }
     let matched = matched(run);
-    output.write("rates.csv", &tables::rates(&matched)?)?;
+    output.write("rates.csv", &tables::rates(run, &matched)?)?;
     output.write("rates.md", rates_table(run, &matched).as_bytes())?;
     let plots = plots.iter().map(|(plot, _)| plot).collect();
-    let gallery = gallery::gallery(&index, pictures)?;
-    let page = Page { run, looks: &looks, plots, bd_rates: &bd_rates, matched: &matched, gallery };
+    let (gallery, sounds) = match run.is_sound() {
+        false => (gallery::gallery(&index, kept)?, None),
+        true => (None, sounds::sounds(&index, kept)?),
+    };
+    let page = Page { run, looks: &looks, plots, bd_rates: &bd_rates, matched: &matched, gallery, sounds };
     output.write("index.html", page.html().as_bytes())?;
     Ok(Written { files: output.finish() })
 }

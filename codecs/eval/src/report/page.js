@@ -3,7 +3,7 @@
   const $ = (id) => document.getElementById(id);
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 
-  const { codecs, gallery } = JSON.parse($("data").textContent);
+  const { codecs, gallery, unit } = JSON.parse($("data").textContent);
 
   // Text beside an element in bold, both as text: names may hold anything.
   const say = (node, bold, rest) => {
@@ -38,7 +38,7 @@
       mark.classList.add("on");
       const name = chart.closest(".plot").querySelector("h3").textContent;
       const codec = codecs[mark.parentNode.dataset.codec];
-      say(tip, codec, `${mark.dataset.rate}\n${mark.dataset.bpp} bpp\n${name} ${mark.dataset.value}`);
+      say(tip, codec, `${mark.dataset.rate}\n${mark.dataset.cost} ${unit}\n${name} ${mark.dataset.value}`);
       const [box, [x, y]] = [chart.getBoundingClientRect(), middle(mark)];
       const left = Math.min(Math.max(x - box.x - tip.offsetWidth / 2, 0), box.width - tip.offsetWidth);
       const above = y - box.y - tip.offsetHeight - 14;

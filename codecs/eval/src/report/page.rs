@@ -13,6 +13,7 @@ use super::plot::Plot;
 use super::rates::Matched;
 use super::run::Run;
 use super::sections;
+use super::sounds::Sounds;
 
 const TEMPLATE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
@@ -26,6 +27,7 @@ pub(super) struct Page<'a> {
     pub(super) bd_rates: &'a [BdRate],
     pub(super) matched: &'a [Matched],
     pub(super) gallery: Option<Gallery>,
+    pub(super) sounds: Option<Sounds>,
 }
 
 impl Page<'_> {
@@ -41,7 +43,8 @@ impl Page<'_> {
             own.map(|(i, codec)| format!("<option value=\"{i}\">{}</option>", markup(&codec.name))).collect();
         let codecs = || run.codecs.iter().map(|codec| codec.name.as_str());
         let metrics = run.metrics.iter().map(|metric| metric.name.as_str());
-        let pictures = json!({"codecs": codecs().collect::<Vec<_>>(), "gallery": self.gallery});
+        let pictures =
+            json!({"codecs": codecs().collect::<Vec<_>>(), "unit": run.unit().short, "gallery": self.gallery});
         let (shown, note) = self.gallery.as_ref().map_or((String::new(), ""), |gallery| {
             (format!("{} of {}", gallery.files.len(), count(gallery.of, "file")), gallery.note.as_str())
         });
@@ -52,6 +55,7 @@ impl Page<'_> {
                     "style" => style.clone(),
                     "script" => SCRIPT.to_owned(),
                     "data" => script_json(&pictures),
+                    "unit" => run.unit().words.to_owned(),
                     "title" => markup(&run.name),
                     "description" => markup(&run.description),
                     "summary" => self.summary(anchor),
@@ -65,6 +69,8 @@ impl Page<'_> {
                     "rates" => sections::rates(run, self.matched),
                     "shown" => shown.clone(),
                     "note" => markup(note),
+                    "heard" => self.sounds.as_ref().map_or_else(String::new, |sounds| markup(&sounds.note)),
+                    "sounds" => self.sounds.as_ref().map_or_else(String::new, |sounds| sounds.html.clone()),
                     "codecs" => sections::options(codecs(), None),
                     "rows" => sections::rows_shown(run),
                     "cells" => sections::cells(run),
@@ -84,6 +90,7 @@ impl Page<'_> {
             "saving" => self.bd_rates.iter().any(|row| row.files > 0),
             "equal" => !self.matched.is_empty(),
             "pictures" => self.gallery.is_some(),
+            "sounds" => self.sounds.is_some(),
             "files" => !run.cells.is_empty(),
             "troubles" => !troubles.is_empty(),
             _ => true,

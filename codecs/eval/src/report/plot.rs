@@ -8,13 +8,14 @@ use super::figures::{self, Decimals};
 use super::index::Index;
 use super::means::{Trace, trace};
 use super::palette::{self, Look};
-use super::run::MetricInfo;
+use super::run::{MetricInfo, Unit};
 
 /// One metric over all codecs: what a plot shows.
 pub(super) struct Plot<'r> {
     pub(super) metric: &'r MetricInfo,
     pub(super) series: Vec<Series<'r>>,
     pub(super) decimals: Decimals,
+    pub(super) unit: Unit,
 }
 
 /// One codec in a plot.
@@ -53,7 +54,12 @@ impl<'r> Plot<'r> {
             trace: trace(index, codec, metric),
         });
         let series: Vec<_> = series.filter(|series| !series.trace.points.is_empty()).collect();
-        (!series.is_empty()).then(|| Self { metric, series, decimals: Decimals::of(index.run, metric) })
+        (!series.is_empty()).then(|| Self {
+            metric,
+            series,
+            decimals: Decimals::of(index.run, metric),
+            unit: index.run.unit(),
+        })
     }
 
     /// Number of files that the means are taken over.
@@ -75,11 +81,11 @@ impl<'r> Plot<'r> {
         let frame = Frame { left: 72.0, right: 772.0, top: 84.0, bottom: 444.0 };
         let height = frame.bottom + 66.0 + 24.0 * legend.len() as f64;
         let size = Size { height, ..size };
-        let name = markup(&self.metric.name);
+        let (name, unit) = (markup(&self.metric.name), self.unit.words);
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 800 {height}\" width=\"800\" height=\"{height}\" \
              font-family=\"system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif\" role=\"img\" \
-             aria-label=\"{name} over bits per pixel\">\n<title>{name} over bits per pixel</title>\n<desc>{}</desc>\n<style>{}</style>\n",
+             aria-label=\"{name} over {unit}\">\n<title>{name} over {unit}</title>\n<desc>{}</desc>\n<style>{}</style>\n",
             markup(&self.metric.about),
             style()
         );
@@ -150,7 +156,7 @@ impl<'r> Plot<'r> {
         let (width, height, t) = (frame.right - frame.left, frame.bottom - frame.top, size.text);
         let across = Axis::logarithmic(points().map(|p| p.1), (width / (4.2 * t)) as usize);
         let up = Axis::linear(points().map(|p| p.2), (height / (4.0 * t)) as usize);
-        let x = |bpp: f64| frame.left + width * across.place(bpp);
+        let x = |cost: f64| frame.left + width * across.place(cost);
         let y = |value: f64| frame.bottom - height * up.place(value);
         let _ = writeln!(svg, "<g class=\"axes\" font-size=\"{t}\">");
         for &tick in &across.ticks {
@@ -172,7 +178,8 @@ impl<'r> Plot<'r> {
         let (middle, under) = (frame.left + width / 2.0, frame.bottom + 2.95 * t);
         let _ = writeln!(
             svg,
-            "<text x=\"{middle:.1}\" y=\"{under:.1}\" text-anchor=\"middle\">bits per pixel, log scale</text></g>"
+            "<text x=\"{middle:.1}\" y=\"{under:.1}\" text-anchor=\"middle\">{}, log scale</text></g>",
+            self.unit.words
         );
         // The suite's own codecs last, on top of the others.
         for series in self.series.iter().filter(|s| !s.look.ours).chain(self.series.iter().filter(|s| s.look.ours)) {
@@ -182,15 +189,15 @@ impl<'r> Plot<'r> {
             };
             let line: String = series.trace.points.iter().enumerate().map(corner).collect();
             let _ = write!(svg, "<path class=\"line\" d=\"{line}\"/>");
-            for (rate, bpp, value) in &series.trace.points {
+            for (rate, cost, value) in &series.trace.points {
                 let radius = if series.look.ours { 0.36 * t } else { 0.3 * t };
                 let _ = write!(
                     svg,
-                    "<path class=\"mark\" data-rate=\"{}\" data-bpp=\"{}\" data-value=\"{}\" d=\"{}\"/>",
+                    "<path class=\"mark\" data-rate=\"{}\" data-cost=\"{}\" data-value=\"{}\" d=\"{}\"/>",
                     markup(rate),
-                    figures::bpp(*bpp),
+                    figures::cost(*cost),
                     self.decimals.write(*value),
-                    palette::marker(series.look.shape, x(*bpp), y(*value), radius)
+                    palette::marker(series.look.shape, x(*cost), y(*value), radius)
                 );
             }
             svg.push_str("</g>\n");

@@ -26,8 +26,8 @@ pub struct Matched {
     pub metric: String,
     /// Files that both have; all means are over these.
     pub files: usize,
-    /// Bits per pixel of the suite's codec.
-    pub bpp: f64,
+    /// Cost of the suite's codec: [`Cell::cost`].
+    pub cost: f64,
     /// The metric of the suite's codec.
     pub value: f64,
     /// The metric of the anchor at [`FACTORS`] times the bytes.
@@ -141,7 +141,7 @@ fn row(pairs: &[Pair<'_>], metric: &MetricInfo) -> Option<Matched> {
         anchor: String::new(),
         metric: metric.name.clone(),
         files: pairs.len(),
-        bpp: mean(pairs.iter().map(|(cell, _, _)| cell.bpp())),
+        cost: mean(pairs.iter().map(|(cell, _, _)| cell.cost())),
         value: metric.quality(mean(pairs.iter().map(|(_, quality, _)| *quality))),
         at,
         equal: Equal { factor, files: logs.len(), always_better, never_reached },

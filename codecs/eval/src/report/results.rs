@@ -26,7 +26,7 @@ pub(super) fn json(index: &Index<'_>, codec: usize) -> String {
     let mut results = Map::new();
     let mut files_of_metric = Map::new();
     let column = |value: fn(&super::means::Step) -> f64| Value::from_iter(ladder.steps.iter().map(value));
-    results.insert("bpp".into(), column(|step| step.bpp));
+    results.insert(index.run.unit().column.into(), column(|step| step.cost));
     for metric in &index.run.metrics {
         let trace = trace(index, codec, metric);
         let values = match trace.points.is_empty() {

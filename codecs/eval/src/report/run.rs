@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Cell, Error, Failure, Result};
+use crate::{Cell, Error, Extent, Failure, Result};
 
 /// Columns that a report has anyway.
-const TAKEN: [&str; 4] = ["bpp", "rate", "encoding_time", "decoding_time"];
+const TAKEN: [&str; 5] = ["bpp", "kbps", "rate", "encoding_time", "decoding_time"];
 
 /// One evaluation: everything that was measured, and everything that could not be.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -29,6 +29,14 @@ pub struct Run {
     pub failures: Vec<Failure>,
     /// Codecs and metrics that were asked for and are not at hand.
     pub missing: Vec<Missing>,
+}
+
+/// Names of a unit.
+#[derive(Clone, Copy)]
+pub(crate) struct Unit {
+    pub(crate) short: &'static str,
+    pub(crate) column: &'static str,
+    pub(crate) words: &'static str,
 }
 
 /// A codec of a [`Run`].
@@ -65,11 +73,24 @@ pub struct Missing {
 }
 
 impl Run {
+    /// Whether it is about sounds.
+    pub fn is_sound(&self) -> bool {
+        self.cells.first().is_some_and(|cell| matches!(cell.extent, Extent::Sound { .. }))
+    }
+
+    /// The unit of [`Cell::cost`] as tables name it, as columns of files name it, and in words.
+    pub(crate) fn unit(&self) -> Unit {
+        match self.is_sound() {
+            false => Unit { short: "bpp", column: "bpp", words: "bits per pixel" },
+            true => Unit { short: "kbit/s", column: "kbps", words: "kilobits per second" },
+        }
+    }
+
     /// Whether everything that is computed later is defined.
     ///
     /// # Errors
     /// [`Error::Parameter`]: a codec or a metric that is listed twice, a cell of an unknown codec, two cells at one place, a
-    /// file of no bytes, a picture without pixels, a time that is no number.
+    /// file of no bytes, a picture without pixels, pictures beside sounds, a time that is no number.
     pub(crate) fn check(&self) -> Result<()> {
         let fail = |what: String| Err(Error::Parameter(what));
         let mut codecs = HashSet::new();
@@ -92,8 +113,11 @@ impl Run {
             if !places.insert((&cell.file, &cell.codec, cell.step)) {
                 return fail(format!("{place}: measured twice; remove one of the two cells"));
             }
-            if cell.bytes == 0 || cell.width == 0 || cell.height == 0 {
-                return fail(format!("{place}: {} bytes for {} x {} pixels", cell.bytes, cell.width, cell.height));
+            if cell.bytes == 0 || cell.extent.is_empty() {
+                return fail(format!("{place}: {} bytes for {}", cell.bytes, cell.extent));
+            }
+            if !cell.extent.is_like(self.cells[0].extent) {
+                return fail(format!("{place}: a report is of pictures or of sounds; make one of each"));
             }
             if !(cell.encode_seconds.is_finite() && cell.decode_seconds.is_finite()) {
                 return fail(format!("{place}: a time is not a number"));

@@ -51,9 +51,10 @@ pub(super) fn plots(plots: &[&Plot<'_>]) -> String {
         let _ = writeln!(
             html,
             "<figure class=\"plot\"><figcaption><h3>{name}</h3><p>{}, mean over {}</p></figcaption>\n\
-             <div class=\"chart\" tabindex=\"0\" role=\"group\" aria-label=\"{name} over bits per pixel; arrow keys go from point to point\">",
+             <div class=\"chart\" tabindex=\"0\" role=\"group\" aria-label=\"{name} over {}; arrow keys go from point to point\">",
             plot.direction(),
-            plot.files()
+            plot.files(),
+            plot.unit.words
         );
         for (class, size) in SIZES {
             let _ = write!(html, "<div class=\"{class}\">{}</div>", plot.embedded(size));
@@ -61,15 +62,16 @@ pub(super) fn plots(plots: &[&Plot<'_>]) -> String {
         html.push_str("<div class=\"tip\" role=\"status\" hidden></div></div>\n<details><summary>Values</summary><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Values\">");
         let _ = write!(
             html,
-            "<table><thead><tr><th scope=\"col\">codec</th><th scope=\"col\">rate</th><th scope=\"col\" class=\"n\">bpp</th><th scope=\"col\" class=\"n\">{name}</th></tr></thead><tbody>"
+            "<table><thead><tr><th scope=\"col\">codec</th><th scope=\"col\">rate</th><th scope=\"col\" class=\"n\">{}</th><th scope=\"col\" class=\"n\">{name}</th></tr></thead><tbody>",
+            plot.unit.short
         );
         for series in &plot.series {
-            for (rate, bpp, value) in &series.trace.points {
+            for (rate, cost, value) in &series.trace.points {
                 let (codec, rate) = (markup(series.name), markup(rate));
-                let (bpp, value) = (figures::bpp(*bpp), plot.decimals.write(*value));
+                let (cost, value) = (figures::cost(*cost), plot.decimals.write(*value));
                 let _ = write!(
                     html,
-                    "<tr><td>{codec}</td><td>{rate}</td><td class=\"n\">{bpp}</td><td class=\"n\">{value}</td></tr>"
+                    "<tr><td>{codec}</td><td>{rate}</td><td class=\"n\">{cost}</td><td class=\"n\">{value}</td></tr>"
                 );
             }
         }
@@ -158,7 +160,8 @@ pub(super) fn rates(run: &Run, rows: &[Matched]) -> String {
             let better = if metric.higher_is_better { "higher" } else { "lower" };
             let _ = write!(
                 html,
-                "<table data-own=\"{c}\" data-metric=\"{m}\"{hidden}><caption>{name}, {better} is better</caption><thead><tr><th scope=\"col\">{own}</th><th scope=\"col\" class=\"n\">bpp</th><th scope=\"col\" class=\"n\">{name}</th><th scope=\"col\">anchor</th>"
+                "<table data-own=\"{c}\" data-metric=\"{m}\"{hidden}><caption>{name}, {better} is better</caption><thead><tr><th scope=\"col\">{own}</th><th scope=\"col\" class=\"n\">{}</th><th scope=\"col\" class=\"n\">{name}</th><th scope=\"col\">anchor</th>",
+                run.unit().short
             );
             for factor in FACTORS {
                 let _ = write!(html, "<th scope=\"col\" class=\"n\">at {factor}× bytes</th>");
@@ -167,15 +170,15 @@ pub(super) fn rates(run: &Run, rows: &[Matched]) -> String {
             let mut last = None;
             for row in rows {
                 let first = last.replace(row.step) != Some(row.step);
-                let (class, rate, bpp, value) = (
+                let (class, rate, cost, value) = (
                     if first { " class=\"first\"" } else { "" },
                     markup(&row.rate),
-                    figures::bpp(row.bpp),
+                    figures::cost(row.cost),
                     decimals.write(row.value),
                 );
                 let _ = write!(
                     html,
-                    "<tr{class}><td>{rate}</td><td class=\"n\">{bpp}</td><td class=\"n\"><b>{value}</b></td><td>{}</td>",
+                    "<tr{class}><td>{rate}</td><td class=\"n\">{cost}</td><td class=\"n\"><b>{value}</b></td><td>{}</td>",
                     markup(&row.anchor)
                 );
                 for at in &row.at {
@@ -209,7 +212,7 @@ pub(super) fn cells(run: &Run) -> String {
         format!("<th scope=\"col\"{class} aria-sort=\"none\"><button type=\"button\">{}</button></th>", markup(name))
     };
     html.extend(["file", "codec", "rate"].map(|name| head(name, false)));
-    html.extend(["bytes", "bpp"].map(|name| head(name, true)));
+    html.extend(["bytes", run.unit().short].map(|name| head(name, true)));
     html.extend(metrics.iter().map(|(metric, _)| head(&metric.name, true)));
     html.extend(["encode", "decode"].map(|name| head(name, true)));
     html.push_str("</tr></thead><tbody>\n");
@@ -225,7 +228,7 @@ pub(super) fn cells(run: &Run) -> String {
         );
         let _ = write!(html, "<td data-v=\"{}\">{}</td>", cell.step, markup(&cell.rate));
         html.push_str(&number(cell.bytes as f64, &figures::bytes(cell.bytes)));
-        html.push_str(&number(cell.bpp(), &figures::bpp(cell.bpp())));
+        html.push_str(&number(cell.cost(), &figures::cost(cell.cost())));
         for (metric, decimals) in &metrics {
             match cell.metrics.get(&metric.name) {
                 Some(&value) => html.push_str(&number(value, &decimals.write(value))),

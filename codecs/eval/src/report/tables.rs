@@ -3,18 +3,22 @@
 use super::bdrate::BdRate;
 use super::rates::{FACTORS, Matched};
 use super::run::Run;
-use crate::{Error, Result};
+use crate::{Error, Extent, Result};
 
 /// One line per cell, a column per metric.
 pub(super) fn cells(run: &Run) -> Result<Vec<u8>> {
-    let fixed =
-        ["file", "codec", "step", "rate", "width", "height", "bytes", "bpp", "encode_seconds", "decode_seconds"];
-    let head = fixed.into_iter().map(str::to_owned).chain(run.metrics.iter().map(|metric| metric.name.clone()));
+    let sides: &[&str] = if run.is_sound() { &["seconds"] } else { &["width", "height"] };
+    let costs = ["bytes", run.unit().column, "encode_seconds", "decode_seconds"];
+    let fixed = ["file", "codec", "step", "rate"].iter().chain(sides).chain(&costs);
+    let head = fixed.copied().map(str::to_owned).chain(run.metrics.iter().map(|metric| metric.name.clone()));
     let line = |cell: &crate::Cell| {
         let mut line = vec![cell.file.clone(), cell.codec.clone(), cell.step.to_string(), cell.rate.clone()];
-        line.extend([cell.width, cell.height].map(|side| side.to_string()));
+        match cell.extent {
+            Extent::Picture { width, height } => line.extend([width, height].map(|side| side.to_string())),
+            Extent::Sound { seconds } => line.push(seconds.to_string()),
+        }
         line.push(cell.bytes.to_string());
-        line.extend([cell.bpp(), cell.encode_seconds, cell.decode_seconds].map(|value| value.to_string()));
+        line.extend([cell.cost(), cell.encode_seconds, cell.decode_seconds].map(|value| value.to_string()));
         let value = |name: &str| cell.metrics.get(name).map(f64::to_string).unwrap_or_default();
         line.extend(run.metrics.iter().map(|metric| value(&metric.name)));
         line
@@ -62,9 +66,9 @@ pub(super) fn bd_rates(rows: &[BdRate]) -> Result<Vec<u8>> {
 }
 
 /// One line per codec, step, anchor and metric.
-pub(super) fn rates(rows: &[Matched]) -> Result<Vec<u8>> {
+pub(super) fn rates(run: &Run, rows: &[Matched]) -> Result<Vec<u8>> {
     let mut head: Vec<String> =
-        ["codec", "step", "rate", "anchor", "metric", "files", "bpp", "value"].map(str::to_owned).into();
+        ["codec", "step", "rate", "anchor", "metric", "files", run.unit().column, "value"].map(str::to_owned).into();
     for factor in FACTORS {
         head.extend(["value", "held_low", "held_high"].map(|what| format!("anchor_{what}_at_{factor}x")));
     }
@@ -74,7 +78,7 @@ pub(super) fn rates(rows: &[Matched]) -> Result<Vec<u8>> {
     let line = |row: &Matched| {
         let mut line =
             vec![row.codec.clone(), row.step.to_string(), row.rate.clone(), row.anchor.clone(), row.metric.clone()];
-        line.extend([row.files.to_string(), row.bpp.to_string(), row.value.to_string()]);
+        line.extend([row.files.to_string(), row.cost.to_string(), row.value.to_string()]);
         for at in &row.at {
             line.extend([at.value.to_string(), at.held_low.to_string(), at.held_high.to_string()]);
         }

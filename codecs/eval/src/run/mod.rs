@@ -1,7 +1,7 @@
 //! Every file through every codec at every rate, by workers in processes of their own.
 //!
 //! ```text
-//! files × codecs × rates ──▶ jobs ──worker process──▶ coded file, decoded PNG ──metrics──▶ Cell ──▶ journal.jsonl
+//! files × codecs × rates ──▶ jobs ──worker process──▶ coded file, decoded PNG or WAV ──metrics──▶ Cell ──▶ journal.jsonl
 //! ```
 //!
 //! A worker process serves one codec, so that the memory it takes is that codec's, and that a codec which crashes costs one
@@ -27,7 +27,7 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Cell, Error, Failure, Result, Rgb8,
+    Cell, Error, Extent, Failure, Media, Result, Rgb8,
     metrics::Metric,
     report::{CodecInfo, Missing, original},
 };
@@ -36,7 +36,7 @@ use journal::Journal;
 use protocol::{Answer, Ask, Hello};
 pub use worker::serve;
 
-/// A picture to evaluate on.
+/// A file to evaluate on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
     /// Name in the report: a relative path without `..`.
@@ -45,19 +45,19 @@ pub struct Input {
     pub path: PathBuf,
 }
 
-/// What to run.
-pub struct Plan<'a> {
-    /// Pictures.
+/// What to run, on pictures unless it says otherwise.
+pub struct Plan<'a, M = Rgb8> {
+    /// Pictures, or sounds.
     pub inputs: Vec<Input>,
     /// Codecs by name, and whether they are the suite's own.
     pub codecs: Vec<(String, bool)>,
     /// Makes the metrics of one thread.
-    pub metrics: &'a (dyn Fn() -> Result<Vec<Box<dyn Metric>>> + Sync),
+    pub metrics: &'a (dyn Fn() -> Result<Vec<Box<dyn Metric<M>>>> + Sync),
     /// The command that serves a codec of the given name with [`serve`].
     pub worker: &'a (dyn Fn(&str) -> Command + Sync),
     /// Workers at a time.
     pub jobs: usize,
-    /// Pictures whose decoded versions are kept for the report's gallery.
+    /// Files whose decoded versions are kept for the report's gallery.
     pub gallery: usize,
 }
 
@@ -91,14 +91,14 @@ struct Served {
     ladder: Vec<(String, f64)>,
 }
 
-/// Runs a plan; `folder` receives `journal.jsonl`, `coded/` and `pictures/`. `progress` is told how many cells of how many
+/// Runs a plan; `folder` receives `journal.jsonl`, `coded/` and `decoded/`. `progress` is told how many cells of how many
 /// are done.
 ///
 /// # Errors
 /// The folder cannot be written, a metric cannot be made. What fails for a file is in [`Outcome::failures`].
-pub fn run(plan: &Plan<'_>, folder: &Path, progress: &(dyn Fn(usize, usize) + Sync)) -> Result<Outcome> {
+pub fn run<M: Media>(plan: &Plan<'_, M>, folder: &Path, progress: &(dyn Fn(usize, usize) + Sync)) -> Result<Outcome> {
     let work = folder.join("work");
-    for path in [folder, &work, &folder.join("coded"), &folder.join("pictures")] {
+    for path in [folder, &work, &folder.join("coded"), &folder.join("decoded")] {
         fs::create_dir_all(path).map_err(Error::at(path))?;
     }
     let mut outcome = Outcome::default();
@@ -109,10 +109,11 @@ pub fn run(plan: &Plan<'_>, folder: &Path, progress: &(dyn Fn(usize, usize) + Sy
 
     let mut digests = Vec::new();
     for input in &plan.inputs {
-        let what = match Rgb8::read(&input.path) {
-            Ok(picture) => {
-                digests.push(Some(digest(&[picture.data(), &picture.width().to_le_bytes()])));
-                keep_original(plan, folder, digests.len() - 1, &picture)?;
+        let what = match M::read(&input.path) {
+            Ok(original) => {
+                let extent = original.extent().to_string();
+                digests.push(Some(digest(&[&original.bytes(), extent.as_bytes()])));
+                keep_original(plan, folder, digests.len() - 1, &original)?;
                 continue;
             }
             Err(error) => error.to_string(),
@@ -185,7 +186,7 @@ pub fn run(plan: &Plan<'_>, folder: &Path, progress: &(dyn Fn(usize, usize) + Sy
 }
 
 /// Starts every codec once: the ones at hand, in order; the others are told in `outcome`.
-fn hello(plan: &Plan<'_>, outcome: &mut Outcome) -> Result<Vec<Served>> {
+fn hello<M>(plan: &Plan<'_, M>, outcome: &mut Outcome) -> Result<Vec<Served>> {
     let mut served = Vec::new();
     for (name, ours) in &plan.codecs {
         match Worker::start((plan.worker)(name))?.1 {
@@ -207,21 +208,21 @@ fn missing(what: &str, why: &str) -> Missing {
     Missing { what: what.to_owned(), why: why.to_owned(), remedy: remedy.to_owned() }
 }
 
-/// Whether the gallery shows the picture of this index: a few, evenly spread.
-fn in_gallery(plan: &Plan<'_>, input: usize) -> bool {
+/// Whether the gallery shows the file of this index: a few, evenly spread.
+fn in_gallery<M>(plan: &Plan<'_, M>, input: usize) -> bool {
     let (all, shown) = (plan.inputs.len(), plan.gallery.min(plan.inputs.len()));
     (0..shown).any(|place| place * all / shown == input)
 }
 
-fn keep_original(plan: &Plan<'_>, folder: &Path, input: usize, picture: &Rgb8) -> Result<()> {
+fn keep_original<M: Media>(plan: &Plan<'_, M>, folder: &Path, input: usize, content: &M) -> Result<()> {
     if !in_gallery(plan, input) {
         return Ok(());
     }
-    let path = folder.join("pictures").join(original(&plan.inputs[input].name));
+    let path = folder.join("decoded").join(original(&plan.inputs[input].name, M::ENDING));
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(Error::at(parent))?;
     }
-    fs::write(&path, picture.to_png()?).map_err(Error::at(&path))
+    fs::write(&path, content.to_file()?).map_err(Error::at(&path))
 }
 
 /// A text as part of a file name on every system.
@@ -236,9 +237,9 @@ fn stem(input: &str) -> String {
 }
 
 /// Whether what a finished cell left on disk is there.
-fn kept(folder: &Path, cell: &Cell, plan: &Plan<'_>, input: usize) -> bool {
-    match &cell.picture {
-        Some(picture) => folder.join("pictures").join(picture).is_file(),
+fn kept<M>(folder: &Path, cell: &Cell, plan: &Plan<'_, M>, input: usize) -> bool {
+    match &cell.kept {
+        Some(name) => folder.join("decoded").join(name).is_file(),
         None => !in_gallery(plan, input),
     }
 }
@@ -253,18 +254,18 @@ fn digest(parts: &[&[u8]]) -> String {
 }
 
 /// What one thread of the run keeps between jobs.
-struct Desk<'a> {
-    plan: &'a Plan<'a>,
+struct Desk<'a, M> {
+    plan: &'a Plan<'a, M>,
     folder: &'a Path,
     served: &'a [Served],
     worker: Option<(usize, Worker)>,
-    original: Option<(usize, Rgb8)>,
+    original: Option<(usize, M)>,
     thread: usize,
 }
 
-impl Desk<'_> {
+impl<M: Media> Desk<'_, M> {
     /// The cell of a job, without the metrics that failed.
-    fn cell(&mut self, job: &Job, metrics: &mut [Box<dyn Metric>]) -> (Option<Cell>, Vec<Failure>) {
+    fn cell(&mut self, job: &Job, metrics: &mut [Box<dyn Metric<M>>]) -> (Option<Cell>, Vec<Failure>) {
         let codec = &self.served[job.codec];
         let (name, rate) = (self.plan.inputs[job.input].name.clone(), codec.ladder[job.step as usize].clone());
         let failure = |what: String| Failure {
@@ -278,7 +279,7 @@ impl Desk<'_> {
             path: self.plan.inputs[job.input].path.clone(),
             rate: rate.clone(),
             coded: self.folder.join("coded").join(format!("{file}.{}", codec.extension)),
-            decoded: self.folder.join("work").join(format!("{}.png", self.thread)),
+            decoded: self.folder.join("work").join(format!("{}.{}", self.thread, M::ENDING)),
         };
         let answer = match self.ask(job.codec, &ask) {
             Ok(Answer::Done { bytes, encode_seconds, decode_seconds, peak_bytes }) => {
@@ -288,7 +289,7 @@ impl Desk<'_> {
             Err(error) => return (None, vec![failure(error.to_string())]),
         };
         let measured = self.measure(job.input, &ask.decoded, metrics);
-        let (size, values) = match measured {
+        let (extent, values) = match measured {
             Ok(measured) => measured,
             Err(error) => return (None, vec![failure(error.to_string())]),
         };
@@ -301,12 +302,12 @@ impl Desk<'_> {
                 Err(error) => failures.push(failure(format!("{metric}: {error}"))),
             }
         }
-        let mut picture = None;
+        let mut left = None;
         if in_gallery(self.plan, job.input) {
-            let kept = format!("{file}.png");
-            let path = self.folder.join("pictures").join(&kept);
+            let kept = format!("{file}.{}", M::ENDING);
+            let path = self.folder.join("decoded").join(&kept);
             match fs::rename(&ask.decoded, &path) {
-                Ok(()) => picture = Some(kept),
+                Ok(()) => left = Some(kept),
                 Err(error) => failures.push(failure(Error::at(&path)(error).to_string())),
             }
         }
@@ -315,14 +316,13 @@ impl Desk<'_> {
             codec: codec.info.name.clone(),
             rate: rate.0.clone(),
             step: job.step,
-            width: size.0,
-            height: size.1,
+            extent,
             bytes: answer.0,
             encode_seconds: answer.1,
             decode_seconds: answer.2,
             peak_bytes: answer.3,
             metrics: numbers,
-            picture,
+            kept: left,
         };
         (Some(cell), failures)
     }
@@ -345,19 +345,19 @@ impl Desk<'_> {
         &mut self,
         input: usize,
         decoded: &Path,
-        metrics: &mut [Box<dyn Metric>],
-    ) -> Result<((u32, u32), Vec<(String, Result<f64>)>)> {
+        metrics: &mut [Box<dyn Metric<M>>],
+    ) -> Result<(Extent, Vec<(String, Result<f64>)>)> {
         let original = match self.original.take().filter(|(of, _)| *of == input) {
             Some(original) => original,
-            None => (input, Rgb8::read(&self.plan.inputs[input].path)?),
+            None => (input, M::read(&self.plan.inputs[input].path)?),
         };
-        let decoded = Rgb8::read(decoded)?;
+        let decoded = M::read(decoded)?;
         let values = metrics
             .iter_mut()
             .map(|metric| (metric.name().to_owned(), metric.measure(&original.1, &decoded)))
             .collect();
-        let size = (decoded.width(), decoded.height());
+        let extent = decoded.extent();
         self.original = Some(original);
-        Ok((size, values))
+        Ok((extent, values))
     }
 }

@@ -25,13 +25,13 @@ pub(super) enum Hello {
 /// One file at one rate.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Ask {
-    /// The picture file.
+    /// The picture or sound file.
     pub(super) path: PathBuf,
     /// The rate.
     pub(super) rate: (String, f64),
     /// Where the coded file goes.
     pub(super) coded: PathBuf,
-    /// Where the decoded picture goes, as PNG.
+    /// Where what is decoded goes, as a lossless file.
     pub(super) decoded: PathBuf,
 }
 

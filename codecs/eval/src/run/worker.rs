@@ -1,4 +1,4 @@
-//! A process that codes pictures with one codec as it is asked to.
+//! A process that codes pictures or sounds with one codec as it is asked to.
 
 use std::{
     fs,
@@ -8,15 +8,19 @@ use std::{
 };
 
 use super::protocol::{Answer, Ask, Hello};
-use crate::{Error, Result, Rgb8, anchors::Codec, anchors::Rate};
+use crate::{Error, Media, Result, anchors::Codec, anchors::Rate};
 
 /// Serves `codec` to the run that started this process, until its standard input ends.
 ///
-/// Errors of single pictures are answers; only a broken pipe ends the service early.
+/// Errors of single files are answers; only a broken pipe ends the service early.
 ///
 /// # Errors
 /// The pipes broke.
-pub fn serve(codec: Result<Box<dyn Codec>>, input: impl BufRead, mut output: impl Write) -> std::io::Result<()> {
+pub fn serve<M: Media>(
+    codec: Result<Box<dyn Codec<M>>>,
+    input: impl BufRead,
+    mut output: impl Write,
+) -> std::io::Result<()> {
     let mut say = |line: String| {
         output.write_all(line.as_bytes())?;
         output.write_all(b"\n")?;
@@ -40,12 +44,12 @@ pub fn serve(codec: Result<Box<dyn Codec>>, input: impl BufRead, mut output: imp
     Ok(())
 }
 
-fn answer(codec: &mut dyn Codec, ask: &Ask) -> Result<Answer> {
-    let picture = Rgb8::read(&ask.path)?;
+fn answer<M: Media>(codec: &mut dyn Codec<M>, ask: &Ask) -> Result<Answer> {
+    let original = M::read(&ask.path)?;
     let rate = Rate { name: ask.rate.0.clone(), value: ask.rate.1 };
     forget_peak();
     let start = Instant::now();
-    let coded = codec.encode(&picture, &rate)?;
+    let coded = codec.encode(&original, &rate)?;
     let encode_seconds = start.elapsed().as_secs_f64();
     write(&ask.coded, &coded)?;
     // What is decoded is the written file.
@@ -54,16 +58,10 @@ fn answer(codec: &mut dyn Codec, ask: &Ask) -> Result<Answer> {
     let decoded = codec.decode(&coded)?;
     let decode_seconds = start.elapsed().as_secs_f64();
     let peak_bytes = peak();
-    if (decoded.width(), decoded.height()) != (picture.width(), picture.height()) {
-        return Err(Error::Failed(format!(
-            "decoded to {} x {} pixels instead of {} x {}",
-            decoded.width(),
-            decoded.height(),
-            picture.width(),
-            picture.height()
-        )));
+    if decoded.extent() != original.extent() {
+        return Err(Error::Failed(format!("decoded to {} instead of {}", decoded.extent(), original.extent())));
     }
-    write(&ask.decoded, &decoded.to_png()?)?;
+    write(&ask.decoded, &decoded.to_file()?)?;
     Ok(Answer::Done { bytes: coded.len() as u64, encode_seconds, decode_seconds, peak_bytes })
 }
 

@@ -1,8 +1,8 @@
 //! BD-rates against those of another implementation, and what is said where there is none.
 
 use serde::Deserialize;
-use tessera_eval::Cell;
 use tessera_eval::report::{CodecInfo, MetricInfo, Run, bd_rate_table, bd_rates, matched};
+use tessera_eval::{Cell, Extent};
 
 #[derive(Deserialize)]
 struct Vectors {
@@ -29,14 +29,13 @@ fn run(higher_is_better: bool, curves: &[Points<'_>]) -> Run {
             codec: (*codec).into(),
             rate: format!("q {step}"),
             step,
-            width: 100,
-            height: 80,
+            extent: Extent::Picture { width: 100, height: 80 },
             bytes,
             encode_seconds: 0.1,
             decode_seconds: 0.01,
             peak_bytes: None,
             metrics: [("m".to_owned(), value)].into(),
-            picture: None,
+            kept: None,
         })
     });
     Run {

@@ -63,7 +63,7 @@ fn results_have_the_schema_of_the_field() {
             assert_eq!(json["results"][key].as_array().map(Vec::len), Some(steps), "{key}");
         }
         let first: Vec<_> = run.cells.iter().filter(|cell| cell.codec == codec.name && cell.step == 0).collect();
-        let bpp = first.iter().map(|cell| cell.bpp()).sum::<f64>() / first.len() as f64;
+        let bpp = first.iter().map(|cell| cell.cost()).sum::<f64>() / first.len() as f64;
         assert!(json["results"]["bpp"][0].as_f64().is_some_and(|value| (value - bpp).abs() < 1e-12));
     }
 }
@@ -79,7 +79,7 @@ fn means_leave_out_files_without_all_steps() {
         serde_json::from_slice(&std::fs::read(out.join("results/jpeg.json")).expect("a file")).expect("JSON");
     assert_eq!(json["files"], 1);
     let only = run.cells.iter().find(|cell| cell.file == NAME && cell.codec == "jpeg").expect("a cell");
-    assert_eq!(json["results"]["bpp"][0], only.bpp());
+    assert_eq!(json["results"]["bpp"][0], only.cost());
 }
 
 #[test]
@@ -143,6 +143,6 @@ fn runs_that_contradict_themselves_are_refused() {
     refuse(|run| run.cells.push(run.cells[0].clone()));
     refuse(|run| run.cells[0].codec = "unknown".into());
     refuse(|run| run.cells[0].bytes = 0);
-    refuse(|run| run.cells[0].picture = Some("../outside.png".into()));
+    refuse(|run| run.cells[0].kept = Some("../outside.png".into()));
     refuse(|run| run.metrics[0].name = "bpp".into());
 }

@@ -8,7 +8,7 @@ use image::codecs::{jpeg::JpegEncoder, webp::WebPEncoder};
 use image::imageops::{FilterType, resize};
 use image::{ExtendedColorType, ImageFormat, RgbImage};
 use tessera_eval::report::{CodecInfo, MetricInfo, Missing, Run, original};
-use tessera_eval::{Cell, Failure};
+use tessera_eval::{Cell, Extent, Failure};
 
 /// Codecs: JPEG at full size, at a half and at a third of it, and lossless WebP.
 const CODECS: [(&str, u32, &str); 4] = [
@@ -26,7 +26,7 @@ const CODECS: [(&str, u32, &str); 4] = [
 pub fn run(pictures: &[(String, RgbImage)], qualities: &[u8], folder: &Path) -> Run {
     let mut cells = Vec::new();
     for (file, picture) in pictures {
-        save(picture, &folder.join(original(file)));
+        save(picture, &folder.join(original(file, "png")));
         for (codec, shrink, _) in CODECS {
             let lossless = codec == "webp-lossless";
             for (step, &quality) in (0..).zip(if lossless { &[100] } else { qualities }) {
@@ -39,14 +39,13 @@ pub fn run(pictures: &[(String, RgbImage)], qualities: &[u8], folder: &Path) -> 
                     codec: codec.into(),
                     rate: if lossless { "lossless".into() } else { format!("q {quality}") },
                     step,
-                    width: picture.width(),
-                    height: picture.height(),
+                    extent: Extent::Picture { width: picture.width(), height: picture.height() },
                     bytes: bytes.len() as u64,
                     encode_seconds,
                     decode_seconds,
                     peak_bytes: None,
                     metrics: metrics(picture, &decoded),
-                    picture: Some(kept),
+                    kept: Some(kept),
                 });
             }
         }

@@ -3,6 +3,8 @@
 mod avif;
 mod jxl;
 mod still;
+mod voice;
 
 pub use avif::{Av1Encoder, Avif};
 pub use jxl::JpegXl;
+pub use voice::{Codec2, Opus};

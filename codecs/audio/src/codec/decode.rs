@@ -1,0 +1,184 @@
+//! Decoding.
+
+use tessera_core::container::{self, Channels, Chunk, ChunkKind, Duration, Header, MediaShape};
+use tessera_core::entropy::TokenPrior;
+use tessera_core::entropy::bands::{Band, decode_band};
+use tessera_core::{Error as CoreError, Limits};
+
+use super::options::{DecodeOptions, Source};
+use super::tokens::{Tokens, to_left_right};
+use super::{AudioCodec, segments};
+use crate::error::{Error, Result};
+use crate::sound::Sound;
+
+/// Bytes of a live stream that are decoded at once.
+const PIECE: usize = 1 << 12;
+
+/// A decoded sound.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decoded {
+    /// The sound, at the model's rate.
+    pub sound: Sound,
+    /// What the sound was before it was resampled to the model's rate.
+    pub source: Option<Source>,
+    /// What was lost of a damaged file, one sentence each. Empty unless salvaging.
+    pub losses: Vec<String>,
+}
+
+/// What a whole file says of its tokens, checked against the pack and the limits.
+struct Plan<'a> {
+    depth: u8,
+    layout: Channels,
+    samples: u64,
+    source: Option<Source>,
+    segments: Vec<Band>,
+    prior: &'a dyn TokenPrior,
+    limits: &'a Limits,
+}
+
+impl AudioCodec {
+    /// Decodes a file, or a live stream that was kept, made with this codec's pack.
+    ///
+    /// # Errors
+    /// [`Error::PackMismatch`] if the file was made with another pack, [`Error::Core`] if it is truncated,
+    /// damaged, exceeds the limits or needs a newer version, [`Error::Models`] if ONNX Runtime is missing
+    /// or fails. When salvaging, damage is an error only if no tokens survive.
+    pub fn decode(&self, bytes: &[u8], options: &DecodeOptions) -> Result<Decoded> {
+        if container::is_live(bytes, &options.limits) {
+            return self.decode_live(bytes, options);
+        }
+        let (header, chunks, mut losses) = read(bytes, options)?;
+        let plan = self.plan(&header, &options.limits)?;
+        let mut channels = Vec::new();
+        let mut found = 0;
+        for channel in 0..plan.layout.count() {
+            let mut decoder = self.stream_decoder(plan.depth)?;
+            decoder.end_at(plan.samples);
+            let mut samples = Vec::new();
+            for (n, segment) in plan.segments.iter().enumerate() {
+                match plan.tokens(&chunks, n, channel) {
+                    Ok(tokens) => {
+                        found += 1;
+                        samples.extend(decoder.push(&tokens)?);
+                    }
+                    Err(error) if options.salvage => {
+                        let at = decoder.tokens() as f64 / self.tokens_per_second();
+                        let length = f64::from(segment.shape.t) / self.tokens_per_second();
+                        losses.push(format!("{length:.1} s from {at:.1} s on are lost and concealed: {error}"));
+                        samples.extend(decoder.conceal(segment.shape.t.into())?);
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            channels.push(samples);
+        }
+        if found == 0 {
+            return Err(Error::corrupt("no tokens survive"));
+        }
+        let sound = Sound { rate: self.rate(), channels: to_left_right(plan.layout, channels) };
+        Ok(Decoded { sound, source: plan.source, losses })
+    }
+
+    /// The tokens of a whole file made with this codec's pack. Needs no ONNX Runtime.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode) without salvaging; [`Error::Sound`] for a live stream.
+    pub fn tokens_of(&self, bytes: &[u8], limits: &Limits) -> Result<Tokens> {
+        if container::is_live(bytes, limits) {
+            return Err(Error::sound("the file is a live stream; decode it"));
+        }
+        let (header, chunks, _) = read(bytes, &DecodeOptions { limits: *limits, salvage: false })?;
+        let plan = self.plan(&header, limits)?;
+        let channel = |channel: u8| {
+            let segments = (0..plan.segments.len()).map(|n| plan.tokens(&chunks, n, channel));
+            Ok(segments.collect::<Result<Vec<_>>>()?.concat())
+        };
+        let channels = (0..plan.layout.count()).map(channel).collect::<Result<_>>()?;
+        Ok(Tokens { depth: plan.depth, samples: plan.samples, layout: plan.layout, channels })
+    }
+
+    fn plan<'a>(&'a self, header: &Header, limits: &'a Limits) -> Result<Plan<'a>> {
+        self.model.check_pack(&header.pack)?;
+        let MediaShape::Audio { rate, channels: layout, duration: Duration::Samples { samples, source } } =
+            header.media
+        else {
+            return Err(CoreError::Unsupported { what: "the file holds no sound".to_owned() }.into());
+        };
+        if rate != self.rate() || header.rung.levels != 1 || self.model.check_depth(header.rung.depth).is_err() {
+            return Err(Error::corrupt("the file's rate, levels or depth are not those of its model pack"));
+        }
+        Ok(Plan {
+            depth: header.rung.depth,
+            layout,
+            samples: samples.into(),
+            source: source.map(|(rate, samples)| Source { rate, samples }),
+            segments: segments::split(self.token_count(samples.into()), layout.count(), limits)?,
+            prior: self.model.prior(header.prior)?,
+            limits,
+        })
+    }
+
+    fn decode_live(&self, bytes: &[u8], options: &DecodeOptions) -> Result<Decoded> {
+        let mut reader = self.live_reader(options.limits);
+        let (mut samples, mut losses) = (Vec::new(), Vec::new());
+        let hop = self.hop() as u64;
+        for piece in bytes.chunks(PIECE).map(Some).chain([None]) {
+            let received = match piece {
+                Some(piece) => reader.push(piece)?,
+                None => reader.finish()?,
+            };
+            let at = reader.joined_at() + samples.len() as u64;
+            samples.extend(received.samples);
+            if samples.len() as u64 > options.limits.max_samples {
+                return Err(CoreError::Limit {
+                    what: "number of samples".to_owned(),
+                    claimed: samples.len() as u64,
+                    limit: options.limits.max_samples,
+                }
+                .into());
+            }
+            let seconds = |samples: u64| samples as f64 / f64::from(self.rate());
+            let (concealed, skipped) = (seconds(received.concealed * hop), seconds(received.skipped * hop));
+            if received.concealed + received.skipped + received.damaged_bytes > 0 {
+                losses.push(format!(
+                    "{} bytes after {:.1} s are damaged: {concealed:.1} s are lost and concealed, {skipped:.1} s left out",
+                    received.damaged_bytes,
+                    seconds(at)
+                ));
+            }
+        }
+        if !reader.has_ended() {
+            losses.push("the live stream ends without its closing packet".to_owned());
+        }
+        match losses.first() {
+            Some(loss) if !options.salvage => Err(Error::corrupt(loss.clone())),
+            _ if samples.is_empty() => Err(Error::corrupt("no tokens survive")),
+            _ => Ok(Decoded { sound: Sound::mono(self.rate(), samples), source: None, losses }),
+        }
+    }
+}
+
+impl Plan<'_> {
+    /// The tokens of one segment of one channel.
+    fn tokens(&self, chunks: &[Chunk], segment: usize, channel: u8) -> Result<Vec<u16>> {
+        let sequence = segment * usize::from(self.layout.count()) + usize::from(channel);
+        // Chunks mostly are in order; a salvaged file lacks some.
+        let is_it = |chunk: &&Chunk| chunk.kind == ChunkKind::Tokens && chunk.sequence as usize == sequence;
+        let chunk = chunks.get(sequence).filter(is_it).or_else(|| chunks.iter().find(is_it));
+        let chunk = chunk.ok_or_else(|| Error::corrupt(format!("the chunk of segment {sequence} is missing")))?;
+        let tokens = decode_band(&self.segments[segment], &chunk.band()?, &[self.depth], self.prior, self.limits)?;
+        Ok(tokens.tokens().to_vec())
+    }
+}
+
+/// Header, chunks and, when salvaging, losses.
+fn read(bytes: &[u8], options: &DecodeOptions) -> Result<(Header, Vec<Chunk>, Vec<String>)> {
+    if !options.salvage {
+        let file = container::read(bytes, &options.limits)?;
+        return Ok((file.header, file.chunks, Vec::new()));
+    }
+    let found = container::salvage(bytes, &options.limits)?;
+    let describe = |loss: &container::Loss| format!("{} bytes at {} are lost: {}", loss.bytes, loss.offset, loss.error);
+    let losses = found.losses.iter().map(describe).collect();
+    Ok((found.header, found.chunks, losses))
+}

@@ -1,0 +1,155 @@
+//! Encoding.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use tessera_core::container::{self, Channels, Chunk, Duration, Header, MediaShape};
+use tessera_core::entropy::bands::CodedBand;
+use tessera_core::entropy::{Search, TokenPrior, encode_searched, encode_tokens};
+use tessera_core::{Limits, Rung, TokenGrid};
+
+use super::options::{EncodeOptions, Stereo};
+use super::{AudioCodec, segments};
+use crate::error::Result;
+use crate::sound::Sound;
+use crate::stream::LatentStream;
+
+/// Samples that are encoded at once.
+const PIECE: usize = 1 << 16;
+/// Codewords that the search weighs.
+const CANDIDATES: usize = 8;
+/// Power of the side, relative to the mid, up to which the two are coded in place of left and right.
+const QUIET_SIDE: f64 = 0.1;
+
+/// An encoded sound and where its bytes went.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Encoded {
+    /// The `.tsr` file.
+    pub bytes: Vec<u8>,
+    /// Bits of a token.
+    pub depth: u8,
+    /// What the tokens are of.
+    pub layout: Channels,
+    /// Tokens of all channels.
+    pub tokens: u64,
+    /// Bytes of entropy-coded tokens.
+    pub token_bytes: u64,
+    /// Bits of the file per second.
+    pub bits_per_second: f64,
+}
+
+impl AudioCodec {
+    /// Encodes a sound of one or two channels at the model's rate.
+    ///
+    /// The same sound, pack and options give the same bytes on machines whose ONNX Runtime computes alike.
+    ///
+    /// # Errors
+    /// [`Error::Sound`] for a sound without samples, with samples that are not finite, of another rate or of more than two channels;
+    /// [`Error::Core`] if it is longer than a decoder with default limits takes; [`Error::Parameter`] for options
+    /// out of range; [`Error::Models`] if ONNX Runtime is missing or fails.
+    pub fn encode(&self, sound: &Sound, options: &EncodeOptions) -> Result<Encoded> {
+        options.check()?;
+        self.check_sound(sound)?;
+        let depth = options.depth.unwrap_or(self.model.parts.book().depth());
+        self.model.check_depth(depth)?;
+        let (layout, channels) = arrange(sound, options.stereo);
+        let samples = sound.len() as u64;
+        let limits = Limits::default();
+        let too_long = |claimed| tessera_core::Error::Limit {
+            what: "number of samples".to_owned(),
+            claimed,
+            limit: limits.max_samples,
+        };
+        if samples > limits.max_samples {
+            return Err(too_long(samples).into());
+        }
+        let samples = u32::try_from(samples).map_err(|_| too_long(samples))?;
+        let segments = segments::split(self.token_count(samples.into()), layout.count(), &limits)?;
+
+        let prior = options.prior.unwrap_or(self.model.default_prior());
+        let coder = Coder { codec: self, depth, lambda: options.lambda, prior: self.model.prior(prior)? };
+        let mut chunks = Vec::new();
+        for (channel, samples) in (0u32..).zip(&channels) {
+            let latents = self.latents(samples)?;
+            let mut rest = &latents[..];
+            for (segment, band) in (0u32..).zip(&segments) {
+                let (own, after) = rest.split_at(band.shape.t as usize * self.model.parts.book().dim());
+                rest = after;
+                let grid = coder.choose(own, band.shape)?;
+                chunks.push(Chunk::tokens(segment * u32::from(layout.count()) + channel, coder.code(&grid)?));
+            }
+        }
+        chunks.sort_by_key(|chunk| chunk.sequence);
+        let source = options.source.map(|source| (source.rate, source.samples));
+        let header = Header {
+            pack: self.model.pack_ref(),
+            rung: Rung { levels: 1, depth },
+            prior,
+            media: MediaShape::Audio {
+                rate: self.rate(),
+                channels: layout,
+                duration: Duration::Samples { samples, source },
+            },
+        };
+        let bytes = container::write(&header, &chunks)?;
+        Ok(Encoded {
+            depth,
+            layout,
+            tokens: self.token_count(samples.into()) * u64::from(layout.count()),
+            token_bytes: chunks.iter().map(|chunk| chunk.payload.len() as u64).sum(),
+            bits_per_second: bytes.len() as f64 * 8.0 / sound.seconds(),
+            bytes,
+        })
+    }
+
+    /// All latents of a channel, `[frames, dim]`.
+    fn latents(&self, samples: &[f32]) -> Result<Vec<f32>> {
+        let mut stream = LatentStream::new(Arc::clone(&self.model));
+        let mut latents = Vec::new();
+        for piece in samples.chunks(PIECE) {
+            latents.extend(stream.push(piece)?);
+        }
+        latents.extend(stream.finish()?);
+        Ok(latents)
+    }
+}
+
+/// How the segments of a sound become bytes.
+struct Coder<'a> {
+    codec: &'a AudioCodec,
+    depth: u8,
+    lambda: f32,
+    prior: &'a dyn TokenPrior,
+}
+
+impl Coder<'_> {
+    /// The tokens of a segment.
+    fn choose(&self, latents: &[f32], shape: tessera_core::GridShape) -> Result<TokenGrid> {
+        let (codebook, rung) = (&self.codec.model.parts.codebook, Rung { levels: 1, depth: self.depth });
+        if self.lambda == 0.0 {
+            return Ok(codebook.quantize(latents, shape.positions(), rung)?);
+        }
+        let search = Search { lambda: self.lambda, candidates: CANDIDATES };
+        Ok(encode_searched(latents, shape.positions(), rung, codebook, self.prior, search)?)
+    }
+
+    fn code(&self, grid: &TokenGrid) -> Result<CodedBand> {
+        Ok(CodedBand { bytes: encode_tokens(grid, self.prior)?, token_crc: grid.crc() })
+    }
+}
+
+/// The channels that are coded.
+fn arrange(sound: &Sound, stereo: Stereo) -> (Channels, Vec<Cow<'_, [f32]>>) {
+    let [left, right] = &sound.channels[..] else {
+        return (Channels::Mono, sound.channels.iter().map(|channel| Cow::Borrowed(&channel[..])).collect());
+    };
+    let combine = |sign: f32| left.iter().zip(right).map(|(l, r)| 0.5 * (l + sign * r)).collect::<Vec<_>>();
+    let power = |samples: &[f32]| samples.iter().map(|&sample| f64::from(sample).powi(2)).sum::<f64>();
+    let side_is_quiet = || power(&combine(-1.0)) <= QUIET_SIDE * power(&combine(1.0));
+    match stereo {
+        Stereo::Mono => (Channels::Mono, vec![combine(1.0).into()]),
+        Stereo::MidSide => (Channels::MidSide, vec![combine(1.0).into(), combine(-1.0).into()]),
+        Stereo::Auto if side_is_quiet() => (Channels::MidSide, vec![combine(1.0).into(), combine(-1.0).into()]),
+        Stereo::Auto | Stereo::LeftRight => (Channels::LeftRight, vec![left.into(), right.into()]),
+    }
+}

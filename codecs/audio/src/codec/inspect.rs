@@ -1,0 +1,110 @@
+//! What a file holds, without a model pack.
+
+use tessera_core::container::live::{Event, PacketReader};
+use tessera_core::container::{self, Channels, ChunkKind, Duration, MediaShape, PackRef, Part, PriorKind};
+use tessera_core::{Error as CoreError, Limits};
+
+use super::options::Source;
+use crate::error::Result;
+
+/// What a file says about itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inspection {
+    /// Samples per second.
+    pub rate: u32,
+    /// What the tokens are of.
+    pub layout: Channels,
+    /// Samples of a channel; `None` for a live stream, which says so only to its model.
+    pub samples: Option<u64>,
+    /// What the sound was before it was resampled.
+    pub source: Option<Source>,
+    /// Frames of a packet, of a live stream.
+    pub packet_frames: Option<u32>,
+    /// Whole packets that are there, of a live stream.
+    pub packets: u64,
+    /// Whether all is there: always so for a whole file; for a live stream, the closing packet.
+    pub complete: bool,
+    /// The pack that decodes it.
+    pub pack: PackRef,
+    /// Bits of a token.
+    pub depth: u8,
+    /// Prior of the tokens.
+    pub prior: PriorKind,
+    /// Bits of the file per second; `None` for a live stream.
+    pub bits_per_second: Option<f64>,
+    /// Bytes of entropy-coded tokens.
+    pub token_bytes: u64,
+    /// Every byte of the file, by purpose. Empty for a live stream that is not whole.
+    pub parts: Vec<Part>,
+}
+
+/// Reads all of a file but its tokens. A live stream may be unfinished or damaged.
+///
+/// # Errors
+/// [`Error::Core`](crate::Error::Core) if it is truncated, damaged, exceeds the limits or is no sound.
+pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspection> {
+    if container::is_live(bytes, limits) {
+        return inspect_live(bytes, limits);
+    }
+    let file = container::read(bytes, limits)?;
+    let header = &file.header;
+    let MediaShape::Audio { rate, channels, duration: Duration::Samples { samples, source } } = header.media else {
+        return Err(no_sound());
+    };
+    let seconds = f64::from(samples) / f64::from(rate);
+    Ok(Inspection {
+        rate,
+        layout: channels,
+        samples: Some(samples.into()),
+        source: source.map(|(rate, samples)| Source { rate, samples }),
+        packet_frames: None,
+        packets: 0,
+        complete: true,
+        pack: header.pack.clone(),
+        depth: header.rung.depth,
+        prior: header.prior,
+        bits_per_second: Some(bytes.len() as f64 * 8.0 / seconds),
+        token_bytes: file.of_kind(ChunkKind::Tokens).map(|chunk| chunk.payload.len() as u64).sum(),
+        parts: container::layout(bytes, limits)?,
+    })
+}
+
+fn inspect_live(bytes: &[u8], limits: &Limits) -> Result<Inspection> {
+    let mut reader = PacketReader::new(*limits);
+    let mut events = reader.push(bytes)?;
+    events.extend(reader.finish()?);
+    let (mut packets, mut token_bytes, mut found) = (0, 0, None);
+    for event in events {
+        match event {
+            Event::Header(header) => found = found.or(Some(header)),
+            Event::Packet { payload, .. } | Event::Closing { payload, .. } => {
+                packets += 1;
+                token_bytes += payload.len() as u64;
+            }
+            Event::Damage { .. } => {}
+        }
+    }
+    let header = found.ok_or_else(no_sound)?;
+    let MediaShape::Audio { rate, channels, duration: Duration::Live { packet_frames } } = header.media else {
+        return Err(no_sound());
+    };
+    Ok(Inspection {
+        rate,
+        layout: channels,
+        samples: None,
+        source: None,
+        packet_frames: Some(packet_frames),
+        packets,
+        complete: reader.has_ended(),
+        pack: header.pack,
+        depth: header.rung.depth,
+        prior: header.prior,
+        bits_per_second: None,
+        token_bytes,
+        parts: container::layout(bytes, limits).unwrap_or_default(),
+    })
+}
+
+fn no_sound() -> crate::Error {
+    CoreError::Unsupported { what: "the file holds no sound".to_owned() }.into()
+}

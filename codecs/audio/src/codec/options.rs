@@ -1,0 +1,84 @@
+//! What callers choose.
+
+use tessera_core::Limits;
+use tessera_core::container::PriorKind;
+
+use crate::error::{Error, Result};
+
+/// Options of an [`AudioCodec`](super::AudioCodec).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodecOptions {
+    /// Sessions of each network, and so streams that run at once, at least 1. Default: as many as the machine has threads.
+    /// A session runs on one thread; results do not depend on how many there are.
+    pub threads: usize,
+}
+
+impl Default for CodecOptions {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism();
+        Self { threads: threads.map_or(1, usize::from) }
+    }
+}
+
+/// What the tokens of a sound of two channels are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stereo {
+    /// Mid and side if the side is at least 10 dB quieter, else left and right.
+    #[default]
+    Auto,
+    /// Left and right.
+    LeftRight,
+    /// Half the sum and half the difference.
+    MidSide,
+    /// Half the sum alone: the sound comes back with one channel.
+    Mono,
+}
+
+/// What a sound was before it was resampled to the model's rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Source {
+    /// Samples per second.
+    pub rate: u32,
+    /// Samples of a channel.
+    pub samples: u32,
+}
+
+/// How a sound is encoded.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EncodeOptions {
+    /// Bits of a token. Default: the pack's most.
+    pub depth: Option<u8>,
+    /// Squared latent distance that a bit is worth in the choice of tokens. Default 0: the nearest tokens, those of
+    /// a [`StreamEncoder`](crate::StreamEncoder).
+    pub lambda: f32,
+    /// How tokens are coded. Default: with the pack's trained prior where it has one.
+    pub prior: Option<PriorKind>,
+    /// What tokens of two channels are of.
+    pub stereo: Stereo,
+    /// What the sound was before, for the header. `None` if it was not resampled.
+    pub source: Option<Source>,
+}
+
+impl Default for EncodeOptions {
+    fn default() -> Self {
+        Self { depth: None, lambda: 0.0, prior: None, stereo: Stereo::Auto, source: None }
+    }
+}
+
+impl EncodeOptions {
+    pub(super) fn check(&self) -> Result<()> {
+        if self.lambda.is_finite() && self.lambda >= 0.0 {
+            return Ok(());
+        }
+        Err(Error::parameter("lambda is 0 or above"))
+    }
+}
+
+/// How a file is decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DecodeOptions {
+    /// What the file may ask for.
+    pub limits: Limits,
+    /// Decode what survives of a damaged file instead of refusing it: what is lost is concealed.
+    pub salvage: bool,
+}

@@ -1,0 +1,97 @@
+//! Sounds as bare tokens, for language models.
+
+use tessera_core::container::Channels;
+
+use super::AudioCodec;
+use crate::error::{Error, Result};
+use crate::sound::Sound;
+
+/// Samples that are encoded at once.
+const PIECE: usize = 1 << 16;
+
+/// The tokens of a sound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tokens {
+    /// Bits of a token: the vocabulary has 2^depth.
+    pub depth: u8,
+    /// Samples of a channel, at the model's rate.
+    pub samples: u64,
+    /// What the channels are.
+    pub layout: Channels,
+    /// Tokens of each channel in the order of time: token n stands for the samples from n hops on.
+    pub channels: Vec<Vec<u16>>,
+}
+
+impl AudioCodec {
+    /// The nearest tokens of a sound of one or two channels (left and right) at the model's rate.
+    ///
+    /// # Errors
+    /// [`Error::Sound`] for a sound without samples, with samples that are not finite, of another rate or of more than two channels;
+    /// [`Error::Parameter`] for a depth that the codebook does not have; [`Error::Models`] if ONNX Runtime is missing or fails.
+    pub fn tokens(&self, sound: &Sound, depth: u8) -> Result<Tokens> {
+        let layout = self.check_sound(sound)?;
+        let channels = sound.channels.iter().map(|channel| self.channel_tokens(channel, depth));
+        Ok(Tokens { depth, samples: sound.len() as u64, layout, channels: channels.collect::<Result<_>>()? })
+    }
+
+    /// The sound of tokens.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for channels that are not as the layout says, not of the length that the samples need, or tokens of more
+    /// bits than the depth; [`Error::Models`] if ONNX Runtime is missing or fails.
+    pub fn sound_of(&self, tokens: &Tokens) -> Result<Sound> {
+        let needed = self.token_count(tokens.samples);
+        let fits = |channel: &Vec<u16>| channel.len() as u64 == needed;
+        if tokens.channels.len() != usize::from(tokens.layout.count()) || !tokens.channels.iter().all(fits) {
+            return Err(Error::parameter(format!(
+                "a sound of {} samples and {} channels has {needed} tokens in each",
+                tokens.samples,
+                tokens.layout.count()
+            )));
+        }
+        let decode = |channel: &Vec<u16>| {
+            let mut decoder = self.stream_decoder(tokens.depth)?;
+            decoder.end_at(tokens.samples);
+            decoder.push(channel)
+        };
+        let channels = tokens.channels.iter().map(decode).collect::<Result<Vec<_>>>()?;
+        Ok(Sound { rate: self.rate(), channels: to_left_right(tokens.layout, channels) })
+    }
+
+    /// Checks that a sound can be encoded as it is.
+    pub(super) fn check_sound(&self, sound: &Sound) -> Result<Channels> {
+        sound.check()?;
+        if sound.rate != self.rate() {
+            return Err(Error::sound(format!(
+                "the sound has {} samples a second where the model has {}; resample it",
+                sound.rate,
+                self.rate()
+            )));
+        }
+        match sound.channels.len() {
+            1 => Ok(Channels::Mono),
+            2 => Ok(Channels::LeftRight),
+            n => Err(Error::sound(format!("the sound has {n} channels where 1 or 2 can be coded; mix it down"))),
+        }
+    }
+
+    fn channel_tokens(&self, samples: &[f32], depth: u8) -> Result<Vec<u16>> {
+        let mut encoder = self.stream_encoder(depth)?;
+        let mut tokens = Vec::new();
+        for piece in samples.chunks(PIECE) {
+            tokens.extend(encoder.push(piece)?);
+        }
+        tokens.extend(encoder.finish()?);
+        Ok(tokens)
+    }
+}
+
+/// Decoded channels as they are heard.
+pub(super) fn to_left_right(layout: Channels, mut channels: Vec<Vec<f32>>) -> Vec<Vec<f32>> {
+    if let (Channels::MidSide, [mid, side]) = (layout, &mut channels[..]) {
+        for (mid, side) in mid.iter_mut().zip(side) {
+            (*mid, *side) = (*mid + *side, *mid - *side);
+        }
+    }
+    channels
+}

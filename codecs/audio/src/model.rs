@@ -1,0 +1,143 @@
+//! A pack's networks, shared by any number of streams.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+
+use tessera_core::container::{PackRef, PriorKind};
+use tessera_core::entropy::{TokenPrior, UniformPrior};
+use tessera_models::{AudioPack, Graph, Pack, StepSession};
+
+use crate::error::{Error, Result};
+use crate::spectrum::Spectrum;
+
+/// Pack, tables, transforms and sessions.
+#[derive(Debug)]
+pub(crate) struct Model {
+    pub pack: Arc<Pack>,
+    pub parts: AudioPack,
+    pub spectrum: Spectrum,
+    encoders: Pool,
+    decoders: Pool,
+}
+
+impl Model {
+    /// Reads the pack's tables; sessions are made when first needed, up to `sessions` of each graph.
+    pub fn new(pack: Arc<Pack>, sessions: usize) -> Result<Self> {
+        let parts = pack.audio()?;
+        let spectrum = Spectrum::new(parts.hop, parts.window);
+        let (bins, dim) = (spectrum.bins(), parts.book().dim());
+        Ok(Self {
+            encoders: Pool::new(parts.encoder.clone(), (3 * bins, dim), sessions),
+            decoders: Pool::new(parts.decoder.clone(), (dim, 2 * bins), sessions),
+            spectrum,
+            parts,
+            pack,
+        })
+    }
+
+    /// Feature rows to latents; `state` is empty at the start of a stream.
+    pub fn encode(&self, rows: &[f32], state: &mut Vec<f32>) -> Result<Vec<f32>> {
+        self.encoders.run(rows, state)
+    }
+
+    /// Latents to spectrum rows; `state` is empty at the start of a stream.
+    pub fn decode(&self, latents: &[f32], state: &mut Vec<f32>) -> Result<Vec<f32>> {
+        self.decoders.run(latents, state)
+    }
+
+    /// How files refer to the pack.
+    pub fn pack_ref(&self) -> PackRef {
+        PackRef { hash: self.pack.hash8(), id: (!self.pack.is_default()).then(|| self.pack.id().to_owned()) }
+    }
+
+    /// Checks that a file was made with this pack.
+    pub fn check_pack(&self, needed: &PackRef) -> Result<()> {
+        if needed.hash == self.pack.hash8() {
+            return Ok(());
+        }
+        let name = |id: Option<&str>, hash: [u8; 8]| {
+            let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            id.map_or_else(|| hex.clone(), |id| format!("{id} ({hex})"))
+        };
+        Err(Error::PackMismatch {
+            needed: name(needed.id.as_deref(), needed.hash),
+            have: name(Some(self.pack.id()), self.pack.hash8()),
+        })
+    }
+
+    /// The prior that tokens are coded with unless the caller says otherwise: the trained one where the pack has one.
+    pub fn default_prior(&self) -> PriorKind {
+        if self.parts.prior.is_some() { PriorKind::Trained } else { PriorKind::Uniform }
+    }
+
+    /// A prior of the pack.
+    pub fn prior(&self, kind: PriorKind) -> Result<&dyn TokenPrior> {
+        match (kind, &self.parts.prior) {
+            (PriorKind::Uniform, _) => Ok(&UniformPrior),
+            (PriorKind::Trained, Some(prior)) => Ok(prior),
+            (PriorKind::Trained, None) => Err(tessera_core::Error::Mismatch {
+                what: "tokens coded with a trained prior, and a model pack without one".to_owned(),
+            }
+            .into()),
+        }
+    }
+
+    /// Checks that the codebook has tokens of `depth` bits.
+    pub fn check_depth(&self, depth: u8) -> Result<()> {
+        let full = self.parts.book().depth();
+        if (1..=full).contains(&depth) {
+            return Ok(());
+        }
+        Err(Error::parameter(format!("tokens of {depth} bits; this pack has tokens of 1 to {full} bits")))
+    }
+}
+
+/// Sessions of one graph. A stream takes any that is free; results do not depend on which.
+#[derive(Debug)]
+struct Pool {
+    graph: Graph,
+    /// Values of an input row and of an output row.
+    widths: (usize, usize),
+    slots: Vec<Mutex<Option<StepSession>>>,
+    next: AtomicUsize,
+}
+
+impl Pool {
+    fn new(graph: Graph, widths: (usize, usize), sessions: usize) -> Self {
+        let slots = (0..sessions.max(1)).map(|_| Mutex::new(None)).collect();
+        Self { graph, widths, slots, next: AtomicUsize::new(0) }
+    }
+
+    fn run(&self, rows: &[f32], state: &mut Vec<f32>) -> Result<Vec<f32>> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut slot = self.free();
+        let session = match &mut *slot {
+            Some(session) => session,
+            empty => empty.insert(StepSession::load(&self.graph, self.widths.0, self.widths.1)?),
+        };
+        if state.is_empty() {
+            state.resize(session.state_len(), 0.0);
+        }
+        Ok(session.run(rows, state)?)
+    }
+
+    /// A session that nobody uses, one that is made already if there is one; otherwise the next one that comes free in turn.
+    fn free(&self) -> MutexGuard<'_, Option<StepSession>> {
+        let mut empty = None;
+        for slot in &self.slots {
+            let guard = match slot.try_lock() {
+                Ok(guard) => guard,
+                Err(TryLockError::Poisoned(poison)) => poison.into_inner(),
+                Err(TryLockError::WouldBlock) => continue,
+            };
+            if guard.is_some() {
+                return guard;
+            }
+            empty = empty.or(Some(guard));
+        }
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len();
+        empty.unwrap_or_else(|| self.slots[turn].lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,219 @@
+//! Short-time Fourier transform and its inverse, frame by frame.
+//!
+//! Frame t covers the samples from (t+1)·hop − window to (t+1)·hop, zeros before the first, under a periodic Hann window. Nothing
+//! looks ahead: what overlaps is summed when the last frame that covers a sample is there.
+
+use std::f64::consts::TAU;
+use std::sync::Arc;
+
+use realfft::num_complex::Complex;
+use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
+
+/// Magnitudes below count as silence.
+const FLOOR: f32 = 1e-4;
+/// Weight of the log magnitudes among the features.
+const LOG_WEIGHT: f32 = 0.3;
+/// Cap of synthesised log magnitudes.
+const LOUDEST: f32 = 6.0;
+/// Added to the windows' summed squares.
+const ENVELOPE: f32 = 1e-2;
+
+/// Window and transforms of one frame size. Shared by all streams of a model.
+#[derive(Clone)]
+pub(crate) struct Spectrum {
+    hop: usize,
+    window: Arc<[f32]>,
+    /// The windows' summed squares plus [`ENVELOPE`], `[hop]`, from a frame's first sample on.
+    envelope: Arc<[f32]>,
+    forward: Arc<dyn RealToComplex<f32>>,
+    inverse: Arc<dyn ComplexToReal<f32>>,
+}
+
+impl std::fmt::Debug for Spectrum {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Spectrum").field("hop", &self.hop).field("window", &self.window.len()).finish_non_exhaustive()
+    }
+}
+
+impl Spectrum {
+    /// Frames of `window` samples, one every `hop`.
+    pub fn new(hop: usize, window: usize) -> Self {
+        let mut planner = RealFftPlanner::new();
+        let hann = |n: usize| 0.5 - 0.5 * (TAU * n as f64 / window as f64).cos();
+        let mut envelope = vec![ENVELOPE; hop];
+        for n in 0..window {
+            envelope[n % hop] += (hann(n) * hann(n)) as f32;
+        }
+        Self {
+            hop,
+            window: (0..window).map(|n| hann(n) as f32).collect(),
+            envelope: envelope.into(),
+            forward: planner.plan_fft_forward(window),
+            inverse: planner.plan_fft_inverse(window),
+        }
+    }
+
+    /// Samples from a frame to the next.
+    pub fn hop(&self) -> usize {
+        self.hop
+    }
+
+    /// Samples of a frame.
+    pub fn window(&self) -> usize {
+        self.window.len()
+    }
+
+    /// Frequencies of a frame.
+    pub fn bins(&self) -> usize {
+        self.window.len() / 2 + 1
+    }
+
+    /// Samples of a frame that the frame before it covers too, and more.
+    pub fn overlap(&self) -> usize {
+        self.window.len() - self.hop
+    }
+
+    /// Frames that cover every one of `samples` samples as often as can be; 0 for none.
+    pub fn frames(&self, samples: u64) -> u64 {
+        if samples == 0 { 0 } else { (samples + self.overlap() as u64).div_ceil(self.hop as u64) }
+    }
+
+    /// Appends the features of one frame: log magnitudes, then real and imaginary parts of the phase, `[3·bins]`.
+    fn features(&self, frame: &[f32], scratch: &mut Scratch, out: &mut Vec<f32>) {
+        for ((to, sample), weight) in scratch.frame.iter_mut().zip(frame).zip(&self.window[..]) {
+            *to = sample * weight;
+        }
+        let transformed =
+            self.forward.process_with_scratch(&mut scratch.frame, &mut scratch.spectrum, &mut scratch.forward);
+        debug_assert!(transformed.is_ok(), "buffers are of the plan's sizes");
+        let magnitude = |value: &Complex<f32>| value.norm_sqr().sqrt();
+        out.extend(scratch.spectrum.iter().map(|value| LOG_WEIGHT * magnitude(value).max(FLOOR).ln()));
+        out.extend(scratch.spectrum.iter().map(|value| value.re / (magnitude(value) + FLOOR)));
+        out.extend(scratch.spectrum.iter().map(|value| value.im / (magnitude(value) + FLOOR)));
+    }
+
+    fn scratch(&self) -> Scratch {
+        let zero = Complex::new(0.0, 0.0);
+        Scratch {
+            frame: vec![0.0; self.window()],
+            spectrum: vec![zero; self.bins()],
+            forward: vec![zero; self.forward.get_scratch_len()],
+            inverse: vec![zero; self.inverse.get_scratch_len()],
+        }
+    }
+}
+
+/// Buffers of one frame.
+#[derive(Debug, Clone)]
+struct Scratch {
+    frame: Vec<f32>,
+    spectrum: Vec<Complex<f32>>,
+    forward: Vec<Complex<f32>>,
+    inverse: Vec<Complex<f32>>,
+}
+
+/// Samples to feature rows.
+#[derive(Debug, Clone)]
+pub(crate) struct Analysis {
+    spectrum: Spectrum,
+    scratch: Scratch,
+    /// Samples from the next frame's first one on.
+    pending: Vec<f32>,
+}
+
+impl Analysis {
+    pub fn new(spectrum: Spectrum) -> Self {
+        let scratch = spectrum.scratch();
+        let pending = vec![0.0; spectrum.overlap()];
+        Self { spectrum, scratch, pending }
+    }
+
+    /// Takes samples; returns the rows `[3·bins]` of the frames that they complete.
+    pub fn push(&mut self, samples: &[f32]) -> Vec<f32> {
+        self.pending.extend_from_slice(samples);
+        let (hop, window) = (self.spectrum.hop(), self.spectrum.window());
+        let mut rows = Vec::new();
+        let mut start = 0;
+        while let Some(frame) = self.pending.get(start..start + window) {
+            self.spectrum.features(frame, &mut self.scratch, &mut rows);
+            start += hop;
+        }
+        self.pending.drain(..start);
+        rows
+    }
+
+    pub fn reset(&mut self) {
+        self.pending.clear();
+        self.pending.resize(self.spectrum.overlap(), 0.0);
+    }
+}
+
+/// Rows of log magnitudes and phases to samples.
+#[derive(Debug, Clone)]
+pub(crate) struct Synthesis {
+    spectrum: Spectrum,
+    scratch: Scratch,
+    /// Sums of the frames so far, from the next frame's first sample on.
+    sums: Vec<f32>,
+    /// Samples before the first of the stream that still have to be dropped.
+    before: usize,
+}
+
+impl Synthesis {
+    pub fn new(spectrum: Spectrum) -> Self {
+        let scratch = spectrum.scratch();
+        let mut synthesis = Self { sums: Vec::new(), before: 0, spectrum, scratch };
+        synthesis.reset();
+        synthesis
+    }
+
+    /// Takes one row: log magnitudes, lowered by `fade` nepers, then phases, `[2·bins]`. Appends the samples that are complete.
+    ///
+    /// A frequency whose row is not finite is silent.
+    pub fn push(&mut self, row: &[f32], fade: f32, out: &mut Vec<f32>) {
+        let bins = self.spectrum.bins();
+        let (levels, phases) = row.split_at(bins);
+        for ((to, &level), &phase) in self.scratch.spectrum.iter_mut().zip(levels).zip(phases) {
+            let magnitude = (level.min(LOUDEST) - fade).exp();
+            let value = Complex::new(magnitude * phase.cos(), magnitude * phase.sin());
+            *to = if value.re.is_finite() && value.im.is_finite() { value } else { Complex::new(0.0, 0.0) };
+        }
+        // The two ends of a real signal's spectrum are real.
+        self.scratch.spectrum[0].im = 0.0;
+        self.scratch.spectrum[bins - 1].im = 0.0;
+        let transformed = self.spectrum.inverse.process_with_scratch(
+            &mut self.scratch.spectrum,
+            &mut self.scratch.frame,
+            &mut self.scratch.inverse,
+        );
+        debug_assert!(transformed.is_ok(), "buffers are of the plan's sizes");
+        let scale = 1.0 / self.spectrum.window() as f32;
+        for ((sum, sample), weight) in self.sums.iter_mut().zip(&self.scratch.frame).zip(&self.spectrum.window[..]) {
+            *sum += sample * scale * weight;
+        }
+        self.advance(out);
+    }
+
+    /// A frame of silence.
+    pub fn push_silence(&mut self, out: &mut Vec<f32>) {
+        self.advance(out);
+    }
+
+    /// A hop on: the first of the sums are complete.
+    fn advance(&mut self, out: &mut Vec<f32>) {
+        let hop = self.spectrum.hop();
+        let dropped = self.before.min(hop);
+        self.before -= dropped;
+        let done = self.sums.iter().zip(&self.spectrum.envelope[..]).map(|(sum, envelope)| sum / envelope);
+        out.extend(done.skip(dropped));
+        self.sums.copy_within(hop.., 0);
+        let kept = self.sums.len() - hop;
+        self.sums[kept..].fill(0.0);
+    }
+
+    pub fn reset(&mut self) {
+        self.sums.clear();
+        self.sums.resize(self.spectrum.window(), 0.0);
+        self.before = self.spectrum.overlap();
+    }
+}

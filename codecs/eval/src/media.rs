@@ -1,0 +1,122 @@
+//! What the evaluation needs to know of pictures and sounds.
+
+use std::{borrow::Cow, fmt, path::Path};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Result, Rgb8, Speech};
+
+/// A medium that is coded, decoded and measured.
+pub trait Media: Sized + Send {
+    /// Ending of the lossless files that it is kept in.
+    const ENDING: &'static str;
+
+    /// The content of a file as everything here sees or hears it.
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::Error::Io) where the file cannot be read, [`Error::Failed`](crate::Error::Failed) where it holds nothing
+    /// of this medium.
+    fn read(path: &Path) -> Result<Self>;
+
+    /// A lossless file.
+    ///
+    /// # Errors
+    /// [`Error::Failed`](crate::Error::Failed) where it is too large for one.
+    fn to_file(&self) -> Result<Vec<u8>>;
+
+    /// How much there is.
+    fn extent(&self) -> Extent;
+
+    /// The samples as bytes, which with the extent tell it from all others.
+    fn bytes(&self) -> Cow<'_, [u8]>;
+}
+
+/// How much was coded.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Extent {
+    /// A picture.
+    Picture {
+        /// Columns.
+        width: u32,
+        /// Rows.
+        height: u32,
+    },
+    /// A sound.
+    Sound {
+        /// Duration.
+        seconds: f64,
+    },
+}
+
+impl Extent {
+    /// Bits per pixel of a picture, kilobits per second of a sound.
+    pub fn cost(self, bytes: u64) -> f64 {
+        match self {
+            Self::Picture { width, height } => 8.0 * bytes as f64 / (f64::from(width) * f64::from(height)),
+            Self::Sound { seconds } => 0.008 * bytes as f64 / seconds,
+        }
+    }
+
+    /// Whether there is anything.
+    pub(crate) fn is_empty(self) -> bool {
+        match self {
+            Self::Picture { width, height } => width == 0 || height == 0,
+            Self::Sound { seconds } => !(seconds.is_finite() && seconds > 0.0),
+        }
+    }
+
+    /// Whether both are of the same medium.
+    pub(crate) fn is_like(self, other: Self) -> bool {
+        std::mem::discriminant(&self) == std::mem::discriminant(&other)
+    }
+}
+
+impl fmt::Display for Extent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Picture { width, height } => write!(f, "{width} x {height} pixels"),
+            Self::Sound { seconds } => write!(f, "{seconds:.3} seconds"),
+        }
+    }
+}
+
+impl Media for Rgb8 {
+    const ENDING: &'static str = "png";
+
+    fn read(path: &Path) -> Result<Self> {
+        Self::read(path)
+    }
+
+    fn to_file(&self) -> Result<Vec<u8>> {
+        self.to_png()
+    }
+
+    fn extent(&self) -> Extent {
+        Extent::Picture { width: self.width(), height: self.height() }
+    }
+
+    fn bytes(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(self.data())
+    }
+}
+
+impl Media for Speech {
+    const ENDING: &'static str = "wav";
+
+    fn read(path: &Path) -> Result<Self> {
+        Self::read(path)
+    }
+
+    fn to_file(&self) -> Result<Vec<u8>> {
+        self.to_wav()
+    }
+
+    fn extent(&self) -> Extent {
+        Extent::Sound { seconds: self.seconds() }
+    }
+
+    fn bytes(&self) -> Cow<'_, [u8]> {
+        Cow::Owned(self.samples().iter().flat_map(|sample| sample.to_le_bytes()).collect())
+    }
+}

@@ -1,0 +1,27 @@
+//! PESQ, wideband.
+
+use super::{Metric, same_length};
+use crate::{Error, Result, Speech};
+
+/// Perceptual evaluation of speech quality, ITU-T P.862.2 (wideband): a prediction of the mean opinion score of listeners.
+pub struct Pesq;
+
+impl Metric<Speech> for Pesq {
+    fn name(&self) -> &'static str {
+        "pesq"
+    }
+
+    fn describe(&self) -> String {
+        "PESQ-WB, ITU-T P.862.2: predicted opinion of listeners at 16 kHz, 1.02 to 4.64".to_owned()
+    }
+
+    fn higher_is_better(&self) -> bool {
+        true
+    }
+
+    fn measure(&mut self, reference: &Speech, distorted: &Speech) -> Result<f64> {
+        same_length(reference, distorted)?;
+        let score = ::pesq::pesq_wb(reference.samples(), distorted.samples());
+        Ok(f64::from(score.map_err(|error| Error::Parameter(format!("PESQ cannot judge this sound: {error}")))?))
+    }
+}
