@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::cmd::{completions, decode, doctor, encode, eval, info, man, models, stats};
+use crate::cmd::{completions, decode, doctor, encode, eval, info, loss, man, models, stats, stream, tokens};
 
-/// Neural codec: a photo in about a kilobyte.
+/// Neural codec: a photo in about a kilobyte, speech at a kilobit a second.
 ///
-/// Tessera turns an image into a small grid of tokens, codes them losslessly and rebuilds the image
-/// with a neural decoder: pictures that still look right at 0.01 to 0.2 bits per pixel.
+/// Tessera turns images and speech into small grids of tokens, codes them losslessly and rebuilds them with neural decoders:
+/// pictures that still look right at 0.01 to 0.2 bits per pixel, speech at 0.5 to 1 kbit/s, whole or live.
 #[derive(Debug, Parser)]
 #[command(name = "tessera", bin_name = "tessera", version, propagate_version = true, after_long_help = EXAMPLES, after_help = SHORT, disable_help_subcommand = true, subcommand_required = true, arg_required_else_help = false)]
 pub struct Cli {
@@ -26,6 +26,10 @@ Examples:
   tessera encode photo.jpg --size 2000          never above 2,000 bytes
   tessera encode photos/ -o small/ --bpp 0.05   a folder, mirrored
   tessera decode photo.tsr -o back.png          and back
+  tessera encode speech.wav                     speech.tsr, about 120 bytes a second
+  tessera decode speech.tsr                     speech.wav
+  tessera tokens speech.wav                     speech.jsonl, for language models
+  cat x.wav | tessera stream encode - | tessera stream decode - > y.wav
   tessera info photo.tsr                        what is in a file, byte by byte
   tessera eval photos/ -o report/               bits against quality, beside JPEG, WebP, ...
   tessera doctor                                is everything in place?
@@ -51,6 +55,10 @@ pub enum Command {
     Encode(encode::Encode),
     Decode(decode::Decode),
     Info(info::Info),
+    Tokens(tokens::Tokens),
+    Detokenize(tokens::Detokenize),
+    Stream(stream::Stream),
+    Loss(loss::Loss),
     Stats(stats::Stats),
     Eval(eval::Eval),
     #[command(hide = true)]

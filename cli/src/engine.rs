@@ -2,9 +2,11 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     thread,
 };
+
+use tessera_audio::AudioCodec;
 
 use tessera_core::{
     container::{Header, Modality, PriorKind},
@@ -23,12 +25,18 @@ use crate::{
 /// Pixels that all workers together may hold: about 1 GB with what a codec needs per pixel.
 const PIXELS_IN_FLIGHT: u64 = 120_000_000;
 
+/// Samples of sounds that all workers together may hold: about 1 GB with what decoding and resampling need.
+const SAMPLES_IN_FLIGHT: u64 = 80_000_000;
+
 /// Packs, runtime and memory that all workers share.
 pub struct Shared {
     store: Store,
     ort_lib: Option<PathBuf>,
     threads: usize,
     pixels: Allowance,
+    sounds: Allowance,
+    /// The codec of sounds that was asked for last. Clones share its networks.
+    sound: Mutex<Option<([u8; 8], AudioCodec)>>,
 }
 
 impl Shared {
@@ -49,7 +57,14 @@ impl Shared {
                 .at(folder.display()));
         }
         let store = Store::standard(models.models.as_deref());
-        Ok(Self { store, ort_lib: None, threads: 1, pixels: Allowance::new(PIXELS_IN_FLIGHT) })
+        Ok(Self {
+            store,
+            ort_lib: None,
+            threads: 1,
+            pixels: Allowance::new(PIXELS_IN_FLIGHT),
+            sounds: Allowance::new(SAMPLES_IN_FLIGHT),
+            sound: Mutex::new(None),
+        })
     }
 
     /// The pack that was named, or the default one.
@@ -58,10 +73,59 @@ impl Shared {
         pack.map_err(|error| explain::models(&error)).and_then(PackHandle::new)
     }
 
-    /// The pack that a file was made with.
+    /// The pack that a picture was made with.
     pub fn find(&self, header: &Header) -> Result<PackHandle> {
+        self.find_pack(header).and_then(PackHandle::new)
+    }
+
+    /// The pack that a file was made with.
+    pub fn find_pack(&self, header: &Header) -> Result<Arc<Pack>> {
         let pack = self.store.find_hash(header.pack.hash, header.pack.id.as_deref());
-        pack.map_err(|error| explain::models(&error)).and_then(PackHandle::new)
+        pack.map_err(|error| explain::models(&error))
+    }
+
+    /// The pack to encode sounds with that was named, or the default one.
+    pub fn sound_pack(&self, name: Option<&str>) -> Result<Arc<Pack>> {
+        let pack = name.map_or_else(|| self.store.default_for(Modality::Audio), |name| self.store.find(name));
+        let pack = pack.map_err(|error| explain::models(&error))?;
+        if pack.manifest().audio.is_none() {
+            let what = format!("model pack {} does not code sounds", pack.id());
+            return Err(Failure::new(Exit::Pack, what, "choose another with --pack"));
+        }
+        Ok(pack)
+    }
+
+    /// A pack to encode sounds with, and the runtime loaded.
+    pub fn ready_sound_pack(&self, name: Option<&str>) -> Result<Arc<Pack>> {
+        let pack = self.sound_pack(name)?;
+        runtime::load(self.ort_lib.as_deref()).map_err(|error| explain::models(&error))?;
+        Ok(pack)
+    }
+
+    /// The codec of a pack for sounds, its tables read but no network loaded.
+    pub fn sound_tables(&self, pack: &Arc<Pack>) -> Result<AudioCodec> {
+        let mut held = self.sound.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((hash, codec)) = &*held
+            && *hash == pack.hash8()
+        {
+            return Ok(codec.clone());
+        }
+        let options = tessera_audio::CodecOptions::default();
+        let codec = AudioCodec::new(Arc::clone(pack), options).map_err(|error| explain::sound(&error))?;
+        *held = Some((pack.hash8(), codec.clone()));
+        Ok(codec)
+    }
+
+    /// The codec of a pack for sounds, ready to run.
+    pub fn sound_codec(&self, pack: &Arc<Pack>) -> Result<AudioCodec> {
+        let codec = self.sound_tables(pack)?;
+        runtime::load(self.ort_lib.as_deref()).map_err(|error| explain::models(&error))?;
+        Ok(codec)
+    }
+
+    /// Waits until the workers' sounds leave room for `samples` more.
+    pub fn hold_samples(&self, samples: u64) -> Taken<'_> {
+        self.sounds.take(samples)
     }
 
     /// A pack to encode with, and the runtime loaded.
@@ -137,6 +201,11 @@ pub struct Engine<'a> {
 }
 
 impl<'a> Engine<'a> {
+    /// What all workers share.
+    pub fn shared(&self) -> &'a Shared {
+        self.shared
+    }
+
     /// Waits until the workers' pixels leave room for `pixels` more.
     pub fn hold(&self, pixels: u64) -> Taken<'a> {
         self.shared.pixels.take(pixels)

@@ -16,7 +16,9 @@ pub fn core(error: &tessera_core::Error) -> Failure {
         }
         E::Corrupt { .. } => (Exit::Input, "get the file again, or see what survives with 'tessera decode --salvage'"),
         E::Unsupported { .. } => (Exit::Input, "use a newer tessera"),
-        E::Limit { .. } => (Exit::Input, "if you trust the file, raise the limit with --max-megapixels"),
+        E::Limit { .. } => {
+            (Exit::Input, "if you trust the file, raise the limit with --max-megapixels or --max-minutes")
+        }
         E::Mismatch { .. } => (Exit::Pack, "decode it with the model pack it was made with; 'tessera info' names it"),
         E::Parameter { .. } => (Exit::Usage, "see 'tessera --help'"),
         _ => (Exit::Failed, "see 'tessera --help'"),
@@ -49,6 +51,18 @@ pub fn image(error: &tessera_image::Error) -> Failure {
     }
 }
 
+/// Anything that the sound codec refuses.
+pub fn sound(error: &tessera_audio::Error) -> Failure {
+    use tessera_audio::Error as E;
+    match error {
+        E::Core(error) => core(error),
+        E::Models(error) => models(error),
+        E::PackMismatch { .. } | E::Pack { .. } => Failure::new(Exit::Pack, error.to_string(), ""),
+        E::Parameter { .. } => Failure::new(Exit::Usage, error.to_string(), "see 'tessera --help'"),
+        _ => Failure::new(Exit::Input, error.to_string(), ""),
+    }
+}
+
 /// Bytes that are no picture, with a better word for files that are known to be something else.
 pub fn unreadable_picture(bytes: &[u8], error: &tessera_image::Error) -> Failure {
     if bytes.is_empty() {
@@ -58,26 +72,33 @@ pub fn unreadable_picture(bytes: &[u8], error: &tessera_image::Error) -> Failure
         return Failure::new(
             Exit::Input,
             "it is a .tsr file already",
-            "use 'tessera decode' to turn it into a picture",
+            "use 'tessera decode' to turn it into a picture or a sound",
         );
     }
     image(error)
 }
 
-/// Bytes that are no `.tsr` file, with a better word for pictures.
+/// Bytes that are no `.tsr` file, with a better word for pictures and sounds.
 pub fn foreign_or(bytes: &[u8], error: &tessera_core::Error) -> Failure {
     if bytes.is_empty() {
         return Failure::new(Exit::Input, "it is empty", "check where it came from");
     }
-    let pictures: [(&[u8], &str); 6] = [
+    if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WAVE") {
+        return Failure::new(Exit::Input, "it is a WAV file, not a .tsr file", "use 'tessera encode' to make one");
+    }
+    let others: [(&[u8], &str); 10] = [
         (b"\x89PNG", "PNG"),
         (b"\xff\xd8\xff", "JPEG"),
         (b"RIFF", "WebP"),
         (b"GIF8", "GIF"),
         (b"II*\0", "TIFF"),
         (b"BM", "BMP"),
+        (b"fLaC", "FLAC"),
+        (b"OggS", "Ogg"),
+        (b"ID3", "MP3"),
+        (b"\xff\xfb", "MP3"),
     ];
-    match pictures.iter().find(|(magic, _)| bytes.starts_with(magic)) {
+    match others.iter().find(|(magic, _)| bytes.starts_with(magic)) {
         Some((_, name)) => Failure::new(
             Exit::Input,
             format!("it is a {name} file, not a .tsr file"),
@@ -89,12 +110,24 @@ pub fn foreign_or(bytes: &[u8], error: &tessera_core::Error) -> Failure {
 
 /// The header of a `.tsr` file; with `salvage`, of a damaged one too.
 pub fn header(bytes: &[u8], limits: &Limits, salvage: bool) -> Result<Header> {
+    if container::is_live(bytes, limits) {
+        return live_header(bytes, limits);
+    }
     let header = if salvage {
         container::salvage(bytes, limits).map(|salvaged| salvaged.header)
     } else {
         container::read(bytes, limits).map(|file| file.header)
     };
     header.map_err(|error| foreign_or(bytes, &error))
+}
+
+fn live_header(bytes: &[u8], limits: &Limits) -> Result<Header> {
+    let events = container::live::PacketReader::new(*limits).push(bytes).map_err(|error| core(&error))?;
+    let header = events.into_iter().find_map(|event| match event {
+        container::live::Event::Header(header) => Some(header),
+        _ => None,
+    });
+    header.ok_or_else(|| Failure::new(Exit::Input, "it ends in its header", "get the whole file again"))
 }
 
 /// Width and height of the picture in a file, pixels.

@@ -1,7 +1,7 @@
 //! Standard output: text and JSON, quiet when the reader goes away.
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     process,
 };
 
@@ -26,6 +26,13 @@ pub fn json(value: &impl Serialize) -> Result<()> {
     let line = serde_json::to_string(value)
         .map_err(|error| Failure::new(Exit::Failed, format!("cannot form JSON ({error})"), ""))?;
     text(&format!("{line}\n"))
+}
+
+/// A line on standard error for a person who watches.
+pub fn note(text: &str) {
+    if io::stderr().is_terminal() {
+        let _ = writeln!(io::stderr(), "{text}");
+    }
 }
 
 /// `12345` as `12,345`.

@@ -1,4 +1,5 @@
 //! The packs built into the program: the one list of them.
 
 /// Archives (`.tpack`) inside the binary, the default of each modality first.
-pub(crate) const PACKS: &[&[u8]] = &[include_bytes!("../packs/image-f16.tpack")];
+pub(crate) const PACKS: &[&[u8]] =
+    &[include_bytes!("../packs/image-f16.tpack"), include_bytes!("../packs/speech-16k.tpack")];

@@ -170,7 +170,7 @@ class Trainer:
         part.rename(self.args.state / "checkpoint.pt")
 
     def publish(self):
-        """Averaged weights and codebook nodes as fp16, in files under 15 MB that `export.py` joins."""
+        """Averaged weights and codebook nodes as fp16, in files under 15 MB that `export_image.py` joins."""
         if self.args.out is None:
             return
         self.args.out.mkdir(parents=True, exist_ok=True)

@@ -53,9 +53,9 @@ def activation(x: torch.Tensor) -> torch.Tensor:
 class LevelPrior(nn.Module):
     """The network of one level: neighbour embeddings → two hidden layers → one logit per tree node."""
 
-    def __init__(self, level: int, book: NestedCodebook, hidden=(192, 96)):
+    def __init__(self, level: int, book: NestedCodebook, hidden: tuple[int, int], slots: list[tuple[int, int, int, int]]):
         super().__init__()
-        self.level, self.depth, self.slots = level, book.depth, slots(level)
+        self.level, self.depth, self.slots = level, book.depth, slots
         dim = book.nodes.shape[1]
         scale = book.table(book.depth).std(0).clamp_min(1e-6)
         embed = (book.nodes / scale).clamp(-4, 4)
@@ -70,11 +70,15 @@ class LevelPrior(nn.Module):
         self.node_bias = nn.Parameter(torch.zeros(1 << book.depth))
 
     def forward(self, heaps: list[torch.Tensor], embeds: list[torch.Tensor]) -> torch.Tensor:
-        """heaps: per level heap rows [N,h,w] of the tokens (this level last) → bits per token of this level, mean."""
+        """heaps: per level heap rows [N,h,w] of the tokens (this level last) → bits per token of this level, mean.
+
+        Where time is the only axis, it is w.
+        """
         own = heaps[self.level]
         n, h, w = own.shape
         inputs = []
-        for dl, _, dy, dx in self.slots:
+        for dl, dt, dy, dx in self.slots:
+            dx += dt
             rows = torch.zeros_like(own)
             source = heaps[self.level + dl]
             ys, xs = max(0, -dy), max(0, -dx)
@@ -185,7 +189,7 @@ def main():
         book = NestedCodebook(shape["depth"], shape["dim"]).to(args.device)
         book.nodes.copy_(state[f"vq.levels.{level}.nodes"].float())
         books.append(book)
-    priors = nn.ModuleList(LevelPrior(i, b, (192, 96) if i == 0 else (96, 32)) for i, b in enumerate(books)).to(args.device)
+    priors = nn.ModuleList(LevelPrior(i, b, (192, 96) if i == 0 else (96, 32), slots(i)) for i, b in enumerate(books)).to(args.device)
     optimiser = torch.optim.Adam(priors.parameters(), lr=args.rate, betas=(0.9, 0.98))
     crops = CropBank(PhotoFolder(args.data).new(args.photos), args.crop, args.slots, args.device, 7)
     bf16 = args.device == "cuda" if args.bf16 is None else args.bf16

@@ -1,10 +1,12 @@
-//! `tessera decode`: `.tsr` files back to pictures.
+//! `tessera decode`: `.tsr` files back to pictures and sounds.
+
+pub mod sound;
 
 use std::{path::PathBuf, time::Instant};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use tessera_core::Limits;
+use tessera_core::{Limits, container::Modality};
 use tessera_image::{DecodeOptions, Format, io::WriteOptions};
 
 use crate::{
@@ -20,16 +22,19 @@ use crate::{
 /// Longest `.tsr` file that is read; the largest that the encoder writes is far below.
 pub const MAX_INPUT_BYTES: u64 = 1 << 28;
 
-/// Decode .tsr files to pictures
+/// Decode .tsr files to pictures and sounds
 ///
-/// Writes PNG, JPEG or WebP, by --format or by the ending of -o. A file becomes FILE.png beside it or what -o
-/// names; a folder is walked and mirrored into the folder that -o names.
+/// Writes pictures as PNG, JPEG or WebP and sounds as WAV or FLAC, by --format or by the ending of -o. A file becomes FILE.png or
+/// FILE.wav beside it or what -o names; a folder is walked and mirrored into the folder that -o names. Sounds come back at the
+/// rate and with the samples that they had.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   tessera decode photo.tsr                     photo.png
   tessera decode photo.tsr -o photo.jpg        as JPEG
   tessera decode small/ -o back/ --format webp a folder
   tessera decode - < photo.tsr > photo.png     from a pipe into a pipe
+  tessera decode speech.tsr                    speech.wav
+  tessera decode speech.tsr -o speech.flac     as FLAC
   tessera decode --salvage hurt.tsr            what survives of a damaged file")]
 pub struct Decode {
     /// .tsr files or folders; - is standard input
@@ -39,9 +44,9 @@ pub struct Decode {
     #[command(flatten)]
     output: OutputArgs,
 
-    /// Format to write; without it, what the ending of -o says, or PNG
+    /// Format to write; without it, what the ending of -o says, or PNG and WAV
     #[arg(long, value_enum)]
-    format: Option<PictureFormat>,
+    format: Option<FileFormat>,
 
     /// Decode what survives of a damaged file instead of refusing it
     #[arg(long)]
@@ -51,6 +56,14 @@ pub struct Decode {
     #[arg(long, value_name = "MP", default_value_t = 268)]
     max_megapixels: u32,
 
+    /// Refuse sounds that claim more, at 16 kHz; raise it for files you trust
+    #[arg(long, value_name = "MINUTES", default_value_t = 279, value_parser = clap::value_parser!(u32).range(1..))]
+    max_minutes: u32,
+
+    /// Leave sounds at the model's sample rate
+    #[arg(long)]
+    model_rate: bool,
+
     #[command(flatten)]
     workers: WorkerArgs,
     #[command(flatten)]
@@ -59,18 +72,29 @@ pub struct Decode {
     runtime: RuntimeArgs,
 }
 
-/// Formats that pictures are written in.
+/// Formats that pictures and sounds are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum PictureFormat {
+enum FileFormat {
     Png,
     #[value(alias = "jpg")]
     Jpeg,
     Webp,
+    Wav,
+    /// WAV of 32-bit floating point
+    WavFloat,
+    Flac,
 }
 
 /// One decoded file, as `--json` reports it.
 #[derive(Debug, Serialize)]
-struct Report {
+#[serde(untagged)]
+enum Report {
+    Picture(PictureReport),
+    Sound(sound::Report),
+}
+
+#[derive(Debug, Serialize)]
+struct PictureReport {
     input: String,
     output: String,
     width: u32,
@@ -83,24 +107,24 @@ struct Report {
 }
 
 pub fn run(arguments: &Decode) -> Result<std::result::Result<(), Exit>> {
-    let format = arguments.picture_format()?;
-    let rule = Rule { takes: &["tsr"], gives: format.extension() };
+    let format = arguments.file_format()?;
+    let rule = Rule { takes: &["tsr"], gives: format.unwrap_or(FileFormat::Png).extension() };
     let plan = files::plan(&arguments.inputs, arguments.output.output.as_deref(), &rule)?;
     if arguments.output.json && plan.jobs.iter().any(|job| job.sink == Sink::Stdout) {
         return Err(Failure::usage(
-            "--json and the picture itself cannot share standard output",
+            "--json and the decoded file itself cannot share standard output",
             "name a file with -o",
         ));
     }
     let workers = usize::from(arguments.workers.jobs);
     let shared = Shared::new(&arguments.models, &arguments.runtime, workers.min(plan.jobs.len()))?;
-    let options = arguments.options();
+    let single = plan.jobs.len() == 1;
     let output = Output { force: arguments.output.force };
     let failures = batch::run(
         &plan.jobs,
         workers,
         || shared.engine(),
-        |engine, job| decode(engine, job, &options, format, output).map_err(|failure| failure.at(&job.source)),
+        |engine, job| decode(engine, job, arguments, format, single, output).map_err(|failure| failure.at(&job.source)),
         |job, result, bar| batch::report(job, result, arguments.output.json, bar, Report::line),
     );
     Ok(batch::conclude(plan.jobs.len(), &failures))
@@ -109,42 +133,79 @@ pub fn run(arguments: &Decode) -> Result<std::result::Result<(), Exit>> {
 fn decode(
     engine: &mut Engine<'_>,
     job: &Job,
-    options: &DecodeOptions,
-    format: PictureFormat,
+    arguments: &Decode,
+    format: Option<FileFormat>,
+    single: bool,
     output: Output,
 ) -> Result<Report> {
-    output.check(&job.sink)?;
+    if job.named {
+        output.check(&job.sink)?;
+    }
     let bytes = files::read(&job.source, MAX_INPUT_BYTES)?;
-    let header = explain::header(&bytes, &options.limits, options.salvage)?;
+    let limits = arguments.limits();
+    let header = explain::header(&bytes, &limits, arguments.salvage)?;
+    let is_sound = header.modality() == Modality::Audio;
+    // In a folder of both, a format for pictures leaves sounds alone.
+    let format = match format.filter(|format| format.is_for_sounds() == is_sound) {
+        Some(format) => format,
+        None if format.is_some() && (single || job.named) => return Err(of_another_medium(is_sound)),
+        None => FileFormat::usual(is_sound),
+    };
+    let sink = job.sink_with(format.extension());
+    output.check(&sink)?;
+    if let Some(form) = format.sound_form() {
+        let coded = sound::Coded { source: &job.source, bytes: &bytes, header: &header };
+        let options = tessera_audio::DecodeOptions { limits, salvage: arguments.salvage };
+        let how = (&options, form, arguments.model_rate);
+        return sound::decode(engine.shared(), &coded, &sink, how, output).map(Report::Sound);
+    }
+    let Some(format) = format.picture_format() else { return Err(of_another_medium(is_sound)) };
+    let options = DecodeOptions { limits, salvage: arguments.salvage };
     let (width, height) = explain::size(&header);
     let _held = engine.hold(u64::from(width) * u64::from(height));
     let pack = engine.pack_of(&header)?;
     let codec = engine.codec(&pack)?;
     let start = Instant::now();
-    let decoded = codec.decode(&bytes, options).map_err(|error| explain::image(&error))?;
+    let decoded = codec.decode(&bytes, &options).map_err(|error| explain::image(&error))?;
     let seconds = start.elapsed().as_secs_f64();
-    let written = tessera_image::io::write(&decoded.picture, format.into(), &WriteOptions::default())
+    let written = tessera_image::io::write(&decoded.picture, format, &WriteOptions::default())
         .map_err(|error| explain::image(&error))?;
     drop(decoded.picture);
-    output.write(&job.sink, &written)?;
-    Ok(Report {
+    output.write(&sink, &written)?;
+    Ok(Report::Picture(PictureReport {
         input: job.source.to_string(),
-        output: job.sink.to_string(),
+        output: sink.to_string(),
         width,
         height,
         bytes: written.len() as u64,
         losses: decoded.losses,
         seconds,
-    })
+    }))
+}
+
+fn of_another_medium(is_sound: bool) -> Failure {
+    match is_sound {
+        true => {
+            Failure::usage("it holds a sound, which cannot be written as a picture", "use .wav or .flac, or --format")
+        }
+        false => Failure::usage(
+            "it holds a picture, which cannot be written as a sound",
+            "use .png, .jpg or .webp, or --format",
+        ),
+    }
 }
 
 impl Decode {
-    fn options(&self) -> DecodeOptions {
-        let limits = Limits { max_pixels: u64::from(self.max_megapixels) * 1_000_000, ..Limits::default() };
-        DecodeOptions { limits, salvage: self.salvage }
+    fn limits(&self) -> Limits {
+        Limits {
+            max_pixels: u64::from(self.max_megapixels) * 1_000_000,
+            max_samples: u64::from(self.max_minutes) * 60 * 16_000,
+            ..Limits::default()
+        }
     }
 
-    fn picture_format(&self) -> Result<PictureFormat> {
+    /// What --format or the ending of -o say, where they say anything.
+    fn file_format(&self) -> Result<Option<FileFormat>> {
         let named = self
             .output
             .output
@@ -153,52 +214,82 @@ impl Decode {
         let Some((path, ending)) =
             named.and_then(|path| Some((path, path.extension()?.to_string_lossy().to_lowercase())))
         else {
-            return Ok(self.format.unwrap_or(PictureFormat::Png));
+            return Ok(self.format);
         };
         let of_ending = match ending.as_str() {
-            "png" => Some(PictureFormat::Png),
-            "jpg" | "jpeg" => Some(PictureFormat::Jpeg),
-            "webp" => Some(PictureFormat::Webp),
+            "png" => Some(FileFormat::Png),
+            "jpg" | "jpeg" => Some(FileFormat::Jpeg),
+            "webp" => Some(FileFormat::Webp),
+            "wav" => Some(FileFormat::Wav),
+            "flac" => Some(FileFormat::Flac),
             _ => None,
         };
         match (self.format, of_ending) {
-            (Some(format), None) => Ok(format),
-            (Some(format), Some(other)) if format != other => Err(Failure::usage(
+            (Some(format), None) => Ok(Some(format)),
+            (Some(format), Some(other)) if format.extension() == other.extension() => Ok(Some(format)),
+            (Some(format), Some(_)) => Err(Failure::usage(
                 format!("the ending .{ending} does not fit --format {}", format.extension()),
                 "change one of them",
             )
             .at(path.display())),
-            (_, Some(format)) => Ok(format),
+            (None, Some(format)) => Ok(Some(format)),
             (None, None) => Err(Failure::usage(
-                format!("no picture format has the ending .{ending}"),
-                "use .png, .jpg or .webp, or pass --format",
+                format!("no format of pictures or sounds has the ending .{ending}"),
+                "use .png, .jpg, .webp, .wav or .flac, or pass --format",
             )
             .at(path.display())),
         }
     }
 }
 
-impl PictureFormat {
+impl FileFormat {
+    fn usual(is_sound: bool) -> Self {
+        if is_sound { Self::Wav } else { Self::Png }
+    }
+
+    fn is_for_sounds(self) -> bool {
+        self.sound_form().is_some()
+    }
+
     fn extension(self) -> &'static str {
         match self {
             Self::Png => "png",
             Self::Jpeg => "jpg",
             Self::Webp => "webp",
+            Self::Wav | Self::WavFloat => "wav",
+            Self::Flac => "flac",
         }
     }
-}
 
-impl From<PictureFormat> for Format {
-    fn from(format: PictureFormat) -> Self {
-        match format {
-            PictureFormat::Png => Self::Png,
-            PictureFormat::Jpeg => Self::Jpeg,
-            PictureFormat::Webp => Self::WebP,
+    fn picture_format(self) -> Option<Format> {
+        match self {
+            Self::Png => Some(Format::Png),
+            Self::Jpeg => Some(Format::Jpeg),
+            Self::Webp => Some(Format::WebP),
+            Self::Wav | Self::WavFloat | Self::Flac => None,
+        }
+    }
+
+    fn sound_form(self) -> Option<sound::Form> {
+        match self {
+            Self::Wav => Some(sound::Form::Wav),
+            Self::WavFloat => Some(sound::Form::WavFloat),
+            Self::Flac => Some(sound::Form::Flac),
+            Self::Png | Self::Jpeg | Self::Webp => None,
         }
     }
 }
 
 impl Report {
+    fn line(&self) -> String {
+        match self {
+            Self::Picture(report) => report.line(),
+            Self::Sound(report) => report.line(),
+        }
+    }
+}
+
+impl PictureReport {
     fn line(&self) -> String {
         format!(
             "{} -> {}  {} x {}  {:.2} s",

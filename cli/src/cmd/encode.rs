@@ -1,32 +1,41 @@
-//! `tessera encode`: pictures to `.tsr` files.
+//! `tessera encode`: pictures and sounds to `.tsr` files.
 
-use std::{path::PathBuf, time::Instant};
+pub mod sound;
+
+use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use clap::{ArgGroup, Args, ValueEnum};
 use serde::Serialize;
 use tessera_core::Rung;
 use tessera_image::{EncodeOptions, Metadata, Target};
+use tessera_models::Pack;
 
+use self::sound::SoundArgs;
 use crate::{
     args::{ModelArgs, OutputArgs, RuntimeArgs, WorkerArgs},
     batch,
-    engine::{Engine, Shared},
+    engine::{Engine, PackHandle, Shared},
     explain,
     failure::{Exit, Failure, Result},
-    files::{self, Job, Output, Rule, Sink},
+    files::{self, Job, Kind, Output, Rule, Sink},
     print,
 };
 
 /// Pictures taken from folders, by the ending of their names.
 pub const PICTURES: &[&str] = &["png", "jpg", "jpeg", "webp", "tif", "tiff", "bmp", "gif"];
 
+/// Sounds taken from folders, by the ending of their names.
+pub const SOUNDS: &[&str] =
+    &["wav", "flac", "mp3", "ogg", "oga", "m4a", "mp4", "aac", "aif", "aiff", "caf", "mka", "webm"];
+
 /// Longest input file that is read.
 pub const MAX_INPUT_BYTES: u64 = 1 << 31;
 
-/// Encode pictures to .tsr files
+/// Encode pictures and sounds to .tsr files
 ///
-/// Reads PNG, JPEG, WebP, TIFF, BMP and the first frame of GIF. A file becomes FILE.tsr beside it or
-/// what -o names; a folder is walked and mirrored into the folder that -o names.
+/// Reads PNG, JPEG, WebP, TIFF, BMP and the first frame of GIF; WAV, FLAC, MP3, AAC, Ogg Vorbis, AIFF, CAF and the sound of MP4
+/// and Matroska. What a file holds is told by its content. A file becomes FILE.tsr beside it or what -o names; a folder is walked and
+/// mirrored into the folder that -o names. In a folder of both, options for pictures leave sounds alone, and the other way round.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("target").args(["quality", "bpp", "size", "rung"])))]
 #[command(after_help = "Examples:
@@ -34,10 +43,12 @@ pub const MAX_INPUT_BYTES: u64 = 1 << 31;
   tessera encode photo.jpg -q 80 -o better.tsr    more bytes, closer to the original
   tessera encode photo.jpg --size 1.5k            at most 1,500 bytes, whatever the picture
   tessera encode photos/ -o small/ --bpp 0.05     a folder, two at a time with -j 2
+  tessera encode speech.wav                       speech.tsr, about 120 bytes a second
+  tessera encode speech.mp3 --depth 6             half the bits
   curl … | tessera encode - > photo.tsr           from a pipe into a pipe
   tessera encode *.png --json                     one JSON object per file")]
 pub struct Encode {
-    /// Pictures or folders; - is standard input
+    /// Pictures, sounds or folders; - is standard input
     #[arg(required = true, value_name = "IN")]
     inputs: Vec<PathBuf>,
 
@@ -45,32 +56,35 @@ pub struct Encode {
     output: OutputArgs,
 
     /// Quality from 0 (smallest) to 100 (best); 50 if no target is given
-    #[arg(short, long, value_name = "Q", value_parser = parse_quality, help_heading = "Target (one of)")]
+    #[arg(short, long, value_name = "Q", value_parser = parse_quality, help_heading = "Pictures: target (one of)")]
     quality: Option<f32>,
 
     /// Bits per pixel to come close to, without exceeding them if possible
-    #[arg(long, value_name = "BPP", value_parser = parse_bpp, help_heading = "Target (one of)")]
+    #[arg(long, value_name = "BPP", value_parser = parse_bpp, help_heading = "Pictures: target (one of)")]
     bpp: Option<f64>,
 
     /// Bytes never to exceed, the whole file counted; k and M are 1,000 and 1,000,000
-    #[arg(long, value_name = "BYTES", value_parser = parse_size, help_heading = "Target (one of)")]
+    #[arg(long, value_name = "BYTES", value_parser = parse_size, help_heading = "Pictures: target (one of)")]
     size: Option<u64>,
 
     /// Exact rung of the rate ladder, LEVELSxDEPTH: residual levels and bits per token of the last
-    #[arg(long, value_name = "LxD", value_parser = parse_rung, help_heading = "Target (one of)")]
+    #[arg(long, value_name = "LxD", value_parser = parse_rung, help_heading = "Pictures: target (one of)")]
     rung: Option<Rung>,
 
     /// With --rung: squared latent error that one bit is worth (0: nearest tokens); the pack's own value if absent
-    #[arg(long, value_name = "LAMBDA", requires = "rung", value_parser = parse_lambda)]
+    #[arg(long, value_name = "LAMBDA", requires = "rung", value_parser = parse_lambda, help_heading = "Pictures")]
     lambda: Option<f32>,
 
     /// How hard to search for cheaper tokens, 0 (fastest) to 9 (smallest)
-    #[arg(long, value_name = "0-9", default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=9))]
+    #[arg(long, value_name = "0-9", help_heading = "Pictures", default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=9))]
     effort: u8,
 
     /// Keep or strip EXIF and the colour profile; stripping converts to sRGB and applies the orientation
-    #[arg(long, value_enum, default_value_t = KeepOrStrip::Strip)]
+    #[arg(long, value_enum, default_value_t = KeepOrStrip::Strip, help_heading = "Pictures")]
     metadata: KeepOrStrip,
+
+    #[command(flatten)]
+    sound: SoundArgs,
 
     /// Model pack to encode with, by id or hash; see 'tessera models list'
     #[arg(long, value_name = "ID", help_heading = "Models")]
@@ -93,7 +107,14 @@ enum KeepOrStrip {
 
 /// One encoded file, as `--json` reports it.
 #[derive(Debug, Serialize)]
-struct Report {
+#[serde(untagged)]
+enum Report {
+    Picture(PictureReport),
+    Sound(sound::Report),
+}
+
+#[derive(Debug, Serialize)]
+struct PictureReport {
     input: String,
     output: String,
     width: u32,
@@ -109,52 +130,91 @@ struct Report {
 }
 
 pub fn run(arguments: &Encode) -> Result<std::result::Result<(), Exit>> {
-    let rule = Rule { takes: PICTURES, gives: "tsr" };
+    let takes = [PICTURES, SOUNDS].concat();
+    let rule = Rule { takes: &takes, gives: "tsr" };
     let plan = files::plan(&arguments.inputs, arguments.output.output.as_deref(), &rule)?;
     if arguments.output.json && plan.jobs.iter().any(|job| job.sink == Sink::Stdout) {
         return Err(Failure::usage("--json and the file itself cannot share standard output", "name a file with -o"));
     }
     let workers = usize::from(arguments.workers.jobs);
     let shared = Shared::new(&arguments.models, &arguments.runtime, workers.min(plan.jobs.len()))?;
-    let pack = shared.pack_to_encode_with(arguments.pack.as_deref())?;
-    let options = arguments.options();
+    let packs = Packs::new(&shared, arguments.pack.as_deref())?;
+    let single = plan.jobs.len() == 1;
     let output = Output { force: arguments.output.force };
     let failures = batch::run(
         &plan.jobs,
         workers,
         || shared.engine(),
-        |engine, job| {
-            encode(engine, &pack, job, &options, arguments.metadata(), output)
-                .map_err(|failure| failure.at(&job.source))
-        },
+        |engine, job| encode(engine, &packs, job, arguments, single, output).map_err(|failure| failure.at(&job.source)),
         |job, result, bar| batch::report(job, result, arguments.output.json, bar, Report::line),
     );
     Ok(batch::conclude(plan.jobs.len(), &failures))
 }
 
+/// Packs for both media, or why there is none.
+struct Packs {
+    picture: Result<PackHandle>,
+    sound: Result<Arc<Pack>>,
+}
+
+impl Packs {
+    /// Fails only where nothing could be encoded.
+    fn new(shared: &Shared, name: Option<&str>) -> Result<Self> {
+        let packs = Self { picture: shared.pack_to_encode_with(name), sound: shared.sound_pack(name) };
+        match (&packs.picture, &packs.sound) {
+            (Err(failure), Err(_)) => Err(failure.clone()),
+            _ => Ok(packs),
+        }
+    }
+}
+
 fn encode(
     engine: &mut Engine<'_>,
-    pack: &crate::engine::PackHandle,
+    packs: &Packs,
     job: &Job,
-    options: &EncodeOptions,
-    metadata: Metadata,
+    arguments: &Encode,
+    single: bool,
     output: Output,
 ) -> Result<Report> {
     output.check(&job.sink)?;
     let bytes = files::read(&job.source, MAX_INPUT_BYTES)?;
+    let kind = Kind::of(&bytes);
+    if single {
+        arguments.refuse_options_of_others(kind)?;
+    }
+    match kind {
+        Kind::Sound => {
+            let pack = packs.sound.clone()?;
+            sound::encode(engine.shared(), &pack, job, bytes, &arguments.sound, output).map(Report::Sound)
+        }
+        Kind::Picture => {
+            let pack = packs.picture.clone()?;
+            picture(engine, &pack, job, bytes, arguments, output).map(Report::Picture)
+        }
+    }
+}
+
+fn picture(
+    engine: &mut Engine<'_>,
+    pack: &PackHandle,
+    job: &Job,
+    bytes: Vec<u8>,
+    arguments: &Encode,
+    output: Output,
+) -> Result<PictureReport> {
     let (width, height) =
         tessera_image::io::dimensions(&bytes).map_err(|error| explain::unreadable_picture(&bytes, &error))?;
     let _held = engine.hold(u64::from(width) * u64::from(height));
-    let picture = tessera_image::io::read(&bytes, &Default::default(), metadata)
+    let picture = tessera_image::io::read(&bytes, &Default::default(), arguments.metadata())
         .map_err(|error| explain::unreadable_picture(&bytes, &error))?;
     drop(bytes);
     let codec = engine.codec(pack)?;
     let start = Instant::now();
-    let encoded = codec.encode(&picture, options).map_err(|error| explain::image(&error))?;
+    let encoded = codec.encode(&picture, &arguments.options()).map_err(|error| explain::image(&error))?;
     let seconds = start.elapsed().as_secs_f64();
     output.write(&job.sink, &encoded.bytes)?;
     let (width, height) = (picture.width, picture.height);
-    Ok(Report {
+    Ok(PictureReport {
         input: job.source.to_string(),
         output: job.sink.to_string(),
         width,
@@ -180,6 +240,25 @@ impl Encode {
         EncodeOptions { target, effort: self.effort, metadata: self.metadata() }
     }
 
+    /// For a single file, an option that does nothing is a mistake.
+    fn refuse_options_of_others(&self, kind: Kind) -> Result<()> {
+        let pictures = [
+            ("--quality", self.quality.is_some()),
+            ("--bpp", self.bpp.is_some()),
+            ("--size", self.size.is_some()),
+            ("--rung", self.rung.is_some()),
+        ];
+        let sounds = [("--depth", self.sound.depth.is_some()), ("--max-minutes", self.sound.max_minutes.is_some())];
+        let (others, fix) = match kind {
+            Kind::Sound => (&pictures[..], "it is a sound: choose its rate with --depth"),
+            Kind::Picture => (&sounds[..], "it is a picture: choose its rate with -q, --bpp, --size or --rung"),
+        };
+        match others.iter().find(|(_, given)| *given) {
+            Some((option, _)) => Err(Failure::usage(format!("{option} does not apply"), fix)),
+            None => Ok(()),
+        }
+    }
+
     fn metadata(&self) -> Metadata {
         match self.metadata {
             KeepOrStrip::Keep => Metadata::Keep,
@@ -189,6 +268,15 @@ impl Encode {
 }
 
 impl Report {
+    fn line(&self) -> String {
+        match self {
+            Self::Picture(report) => report.line(),
+            Self::Sound(report) => report.line(),
+        }
+    }
+}
+
+impl PictureReport {
     fn line(&self) -> String {
         format!(
             "{} -> {}  {} bytes  {:.4} bpp  rung {}x{}  {:.2} s",

@@ -1,13 +1,15 @@
 //! `tessera info`: what is in a `.tsr` file, byte by byte. Needs no ONNX Runtime, and no model pack
 //! except to name it.
 
+mod sound;
+
 use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
 use tessera_core::{
     LatentShape, Limits,
-    container::{self, ChunkKind, Color, MediaShape, Part, PriorKind},
+    container::{self, ChunkKind, Color, MediaShape, Modality, Part, PriorKind},
 };
 
 use crate::{
@@ -26,12 +28,13 @@ const USUAL_STRIDE: u32 = 16;
 
 /// Show what is in .tsr files
 ///
-/// Picture, model pack, tokens, and where every byte goes. Needs no ONNX Runtime. For what other
+/// Picture or sound, model pack, tokens, and where every byte goes. Needs no ONNX Runtime. For what other
 /// coders would need for the same tokens see 'tessera stats'.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   tessera info photo.tsr
-  tessera info --json *.tsr | jq .bpp
+  tessera info speech.tsr                       a live stream that was kept, too
+  tessera info --json *.tsr | jq .bytes
   tessera info - < photo.tsr")]
 pub struct Info {
     /// .tsr files; - is standard input
@@ -48,7 +51,23 @@ pub struct Info {
 
 /// Everything `info` tells about a file; `--json` prints it as it is.
 #[derive(Debug, Serialize)]
-struct Report {
+#[serde(untagged)]
+enum Report {
+    Picture(Box<PictureReport>),
+    Sound(Box<sound::Report>),
+}
+
+impl Report {
+    fn page(&self) -> String {
+        match self {
+            Self::Picture(report) => report.page(),
+            Self::Sound(report) => report.page(),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct PictureReport {
     file: String,
     modality: &'static str,
     width: u32,
@@ -105,7 +124,14 @@ fn inspect(source: &Source, shared: &Shared) -> Result<Report> {
     }
     let bytes = files::read(source, MAX_INPUT_BYTES)?;
     let limits = Limits::default();
+    if container::is_live(&bytes, &limits) {
+        let header = explain::header(&bytes, &limits, false)?;
+        return Ok(Report::Sound(Box::new(sound::inspect_sound(source.to_string(), &bytes, &header, shared)?)));
+    }
     let file = container::read(&bytes, &limits).map_err(|error| explain::foreign_or(&bytes, &error))?;
+    if file.header.modality() == Modality::Audio {
+        return Ok(Report::Sound(Box::new(sound::inspect_sound(source.to_string(), &bytes, &file.header, shared)?)));
+    }
     let parts = container::layout(&bytes, &limits).map_err(|error| explain::core(&error))?;
     let header = &file.header;
     let MediaShape::Image { width, height, color, alpha } = header.media else {
@@ -121,7 +147,7 @@ fn inspect(source: &Source, shared: &Shared) -> Result<Report> {
         _ => None,
     };
     let token_bytes = file.of_kind(ChunkKind::Tokens).map(|chunk| chunk.payload.len() as u64).sum();
-    Ok(Report {
+    Ok(Report::Picture(Box::new(PictureReport {
         file: source.to_string(),
         modality: "image",
         width,
@@ -147,7 +173,27 @@ fn inspect(source: &Source, shared: &Shared) -> Result<Report> {
         bytes: bytes.len() as u64,
         bpp: 8.0 * bytes.len() as f64 / (f64::from(width) * f64::from(height)),
         parts: parts.into_iter().map(PartReport::from).collect(),
-    })
+    })))
+}
+
+/// Name of a pack, where it is known.
+fn pack_line(id: Option<&str>, hash: &str, found: bool) -> String {
+    match (id, found) {
+        (Some(id), true) => format!("{id} (hash {hash})"),
+        (Some(id), false) => format!("{id} (hash {hash}), not installed"),
+        (None, _) => format!("hash {hash}, not installed"),
+    }
+}
+
+/// Where every byte of a file goes.
+fn parts_table(parts: &[PartReport], bytes: u64) -> String {
+    let mut rows = vec![["part", "offset", "bytes", "bits", "share"].map(str::to_owned).to_vec()];
+    rows.extend(parts.iter().map(|part| {
+        let share = format!("{:.1} %", 100.0 * part.bytes as f64 / bytes as f64);
+        let numbers = [part.offset, part.bytes, part.bits].map(print::grouped);
+        [vec![part.name.clone()], numbers.to_vec(), vec![share]].concat()
+    }));
+    print::table(&rows).lines().map(|line| format!("  {line}\n")).collect()
 }
 
 impl From<Part> for PartReport {
@@ -156,13 +202,9 @@ impl From<Part> for PartReport {
     }
 }
 
-impl Report {
+impl PictureReport {
     fn page(&self) -> String {
-        let pack = match (&self.pack, self.pack_found) {
-            (Some(id), true) => format!("{id} (hash {})", self.pack_hash),
-            (Some(id), false) => format!("{id} (hash {}), not installed", self.pack_hash),
-            (None, _) => format!("hash {}, not installed", self.pack_hash),
-        };
+        let pack = pack_line(self.pack.as_deref(), &self.pack_hash, self.pack_found);
         let color = match (self.color, self.alpha) {
             (color, false) => color.to_owned(),
             (color, true) => format!("{color} with alpha"),
@@ -192,20 +234,7 @@ impl Report {
             self.bpp,
             pixels * channels / self.bytes as f64,
         );
-        let mut rows = vec![["part", "offset", "bytes", "bits", "share"].map(str::to_owned).to_vec()];
-        rows.extend(self.parts.iter().map(|part| {
-            let share = format!("{:.1} %", 100.0 * part.bytes as f64 / self.bytes as f64);
-            vec![
-                part.name.clone(),
-                print::grouped(part.offset),
-                print::grouped(part.bytes),
-                print::grouped(part.bits),
-                share,
-            ]
-        }));
-        for line in print::table(&rows).lines() {
-            page.push_str(&format!("  {line}\n"));
-        }
+        page.push_str(&parts_table(&self.parts, self.bytes));
         page
     }
 }

@@ -6,9 +6,12 @@ pub mod doctor;
 pub mod encode;
 pub mod eval;
 pub mod info;
+pub mod loss;
 pub mod man;
 pub mod models;
 pub mod stats;
+pub mod stream;
+pub mod tokens;
 
 use crate::{
     args::Command,
@@ -20,6 +23,10 @@ pub fn dispatch(command: &Command) -> Result<std::result::Result<(), Exit>> {
     match command {
         Command::Encode(arguments) => encode::run(arguments),
         Command::Decode(arguments) => decode::run(arguments),
+        Command::Tokens(arguments) => tokens::run(arguments),
+        Command::Detokenize(arguments) => tokens::run_back(arguments),
+        Command::Stream(arguments) => stream::run(arguments),
+        Command::Loss(arguments) => loss::run(arguments),
         Command::Info(arguments) => info::run(arguments),
         Command::Stats(arguments) => stats::run(arguments),
         Command::Eval(arguments) => eval::run(arguments),

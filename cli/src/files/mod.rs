@@ -1,9 +1,11 @@
 //! Files in and out: which inputs become which outputs, bounded reading, writing that is whole or not at all.
 
 mod input;
+mod kind;
 mod output;
 mod plan;
 
 pub use input::read;
+pub use kind::Kind;
 pub use output::{Output, remove_unfinished_on_interrupt};
 pub use plan::{Job, Rule, Sink, Source, plan, walk};

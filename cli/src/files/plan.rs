@@ -62,6 +62,19 @@ impl Sink {
 pub struct Job {
     pub source: Source,
     pub sink: Sink,
+    /// Whether the user named the output itself, so that its ending stays.
+    pub named: bool,
+}
+
+impl Job {
+    /// The output, with another ending unless the user named it.
+    pub fn sink_with(&self, ending: &str) -> Sink {
+        match &self.sink {
+            Sink::File(path) if !self.named => Sink::File(path.with_extension(ending)),
+            Sink::Mirrored(path) if !self.named => Sink::Mirrored(path.with_extension(ending)),
+            sink => sink.clone(),
+        }
+    }
 }
 
 /// What a command takes from folders and how it names what it writes.
@@ -99,13 +112,13 @@ pub fn plan(inputs: &[PathBuf], out: Option<&Path>, rule: &Rule<'_>) -> Result<P
     let mut plan = Plan { jobs: Vec::new() };
     for input in inputs {
         if is_dash(input) {
-            plan.jobs.push(Job { source: Source::Stdin, sink: sink_of_stdin(out) });
+            plan.jobs.push(Job { source: Source::Stdin, sink: sink_of_stdin(out), named: true });
         } else if input.is_dir() {
             mirror(input, out, rule, &mut plan)?;
         } else {
             // A missing file is that file's own failure, reported when its turn comes; the others still run.
-            let sink = sink_of_file(input, out, many, rule)?;
-            plan.jobs.push(Job { source: Source::File(input.clone()), sink });
+            let (sink, named) = sink_of_file(input, out, many, rule);
+            plan.jobs.push(Job { source: Source::File(input.clone()), sink, named });
         }
     }
     refuse_clashes(&plan.jobs)?;
@@ -124,15 +137,17 @@ fn sink_of_stdin(out: Option<&Path>) -> Sink {
     out.filter(|out| !is_dash(out)).map_or(Sink::Stdout, |out| Sink::File(out.to_owned()))
 }
 
-fn sink_of_file(input: &Path, out: Option<&Path>, many: bool, rule: &Rule<'_>) -> Result<Sink> {
-    Ok(match out {
-        Some(out) if is_dash(out) => Sink::Stdout,
+/// Where the output of one file goes, and whether the user named it.
+fn sink_of_file(input: &Path, out: Option<&Path>, many: bool, rule: &Rule<'_>) -> (Sink, bool) {
+    match out {
+        Some(out) if is_dash(out) => (Sink::Stdout, true),
         Some(out) if many || is_folder(out) => {
-            Sink::Mirrored(out.join(renamed(Path::new(input.file_name().unwrap_or(OsStr::new("out"))), rule)))
+            let name = renamed(Path::new(input.file_name().unwrap_or(OsStr::new("out"))), rule);
+            (Sink::Mirrored(out.join(name)), false)
         }
-        Some(out) => Sink::File(out.to_owned()),
-        None => Sink::File(renamed(input, rule)),
-    })
+        Some(out) => (Sink::File(out.to_owned()), true),
+        None => (Sink::File(renamed(input, rule)), false),
+    }
 }
 
 fn renamed(path: &Path, rule: &Rule<'_>) -> PathBuf {
@@ -150,7 +165,7 @@ fn mirror(folder: &Path, out: Option<&Path>, rule: &Rule<'_>, plan: &mut Plan) -
     for path in walk(folder, rule.takes, Some(out))? {
         let relative = path.strip_prefix(folder).unwrap_or(&path);
         let sink = Sink::Mirrored(out.join(renamed(relative, rule)));
-        plan.jobs.push(Job { source: Source::File(path), sink });
+        plan.jobs.push(Job { source: Source::File(path), sink, named: false });
     }
     Ok(())
 }
@@ -265,7 +280,7 @@ mod tests {
     #[test]
     fn standard_input_goes_to_standard_output() {
         let plan = plan(&[PathBuf::from("-")], None, &RULE).unwrap();
-        assert_eq!(plan.jobs, [Job { source: Source::Stdin, sink: Sink::Stdout }]);
+        assert_eq!(plan.jobs, [Job { source: Source::Stdin, sink: Sink::Stdout, named: true }]);
     }
 
     #[test]

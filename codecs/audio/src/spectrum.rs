@@ -217,3 +217,91 @@ impl Synthesis {
         self.before = self.spectrum.overlap();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::f64::consts::PI;
+
+    const HOP: usize = 200;
+    const WINDOW: usize = 640;
+
+    fn sound(length: usize) -> Vec<f32> {
+        (0..length).map(|n| (0.05 * n as f32).sin() * 0.4 + (0.9 * n as f32).cos() * 0.1).collect()
+    }
+
+    #[test]
+    fn features_are_those_of_the_definition() {
+        let sound = sound(1000);
+        let spectrum = Spectrum::new(HOP, WINDOW);
+        let rows = Analysis::new(spectrum.clone()).push(&sound);
+        let bins = spectrum.bins();
+        assert_eq!(rows.len(), 5 * 3 * bins);
+        for (t, row) in rows.chunks_exact(3 * bins).enumerate() {
+            for bin in (0..bins).step_by(13) {
+                let (mut re, mut im) = (0.0, 0.0);
+                for n in 0..WINDOW {
+                    let at = ((t + 1) * HOP + n) as i64 - WINDOW as i64;
+                    let sample = if at < 0 { 0.0 } else { f64::from(sound[at as usize]) };
+                    let windowed = sample * (PI * n as f64 / WINDOW as f64).sin().powi(2);
+                    let angle = -2.0 * PI * (bin * n) as f64 / WINDOW as f64;
+                    re += windowed * angle.cos();
+                    im += windowed * angle.sin();
+                }
+                let magnitude = re.hypot(im);
+                let expected = [0.3 * magnitude.max(1e-4).ln(), re / (magnitude + 1e-4), im / (magnitude + 1e-4)];
+                for (part, expected) in expected.into_iter().enumerate() {
+                    let found = f64::from(row[part * bins + bin]);
+                    // Phases of next to nothing are next to nothing but rounding.
+                    let tolerance = if magnitude < 0.01 { 0.1 } else { 2e-3 };
+                    assert!(
+                        (found - expected).abs() < tolerance,
+                        "frame {t}, bin {bin}, part {part}: {found} {expected}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn synthesis_of_an_analysis_gives_the_samples_back() {
+        let sound = sound(4000);
+        let spectrum = Spectrum::new(HOP, WINDOW);
+        let mut padded = sound.clone();
+        padded.resize(spectrum.frames(4000) as usize * HOP, 0.0);
+        let mut synthesis = Synthesis::new(spectrum.clone());
+        let mut back = Vec::new();
+        let bins = spectrum.bins();
+        for row in Analysis::new(spectrum).push(&padded).chunks_exact(3 * bins) {
+            let levels = row[..bins].iter().map(|level| level / 0.3);
+            let phases = (0..bins).map(|bin| row[2 * bins + bin].atan2(row[bins + bin]));
+            let row: Vec<f32> = levels.chain(phases).collect();
+            synthesis.push(&row, 0.0, &mut back);
+        }
+        assert!(back.len() >= sound.len());
+        for (n, (sample, back)) in sound.iter().zip(&back).enumerate() {
+            // The envelope's addend takes less than two per cent.
+            assert!((sample - back).abs() < 0.02 * sample.abs() + 1e-3, "sample {n}: {sample} {back}");
+        }
+    }
+
+    #[test]
+    fn rows_that_are_no_numbers_are_silent() {
+        let spectrum = Spectrum::new(HOP, WINDOW);
+        let mut synthesis = Synthesis::new(spectrum.clone());
+        let mut out = Vec::new();
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX] {
+            let row: Vec<f32> = (0..2 * spectrum.bins()).map(|n| if n % 3 == 0 { bad } else { 1.0 }).collect();
+            synthesis.push(&row, 0.0, &mut out);
+        }
+        assert!(out.iter().all(|sample| sample.is_finite()) && out.len() == 4 * HOP - 440);
+    }
+
+    #[test]
+    fn frames_cover_every_sample() {
+        let spectrum = Spectrum::new(HOP, WINDOW);
+        for (samples, frames) in [(0, 0), (1, 3), (160, 3), (161, 4), (360, 4), (16_000, 83)] {
+            assert_eq!(spectrum.frames(samples), frames);
+        }
+    }
+}

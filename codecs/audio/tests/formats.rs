@@ -1,5 +1,7 @@
 //! Sound files in and out.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{fs, path::PathBuf};
 
 use proptest::prelude::*;

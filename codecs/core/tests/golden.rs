@@ -9,7 +9,11 @@ mod common;
 use std::path::PathBuf;
 
 use common::{REAL, SMALL, network, random_grid, sampled_grid};
-use tessera_core::container::{Chunk, ChunkKind, Color, Header, MediaShape, PackRef, PriorKind, read, write};
+use tessera_core::container::live::PacketWriter;
+use tessera_core::container::{
+    Channels, Chunk, ChunkKind, Color, Duration, Header, MediaShape, PackRef, PriorKind, read, write,
+};
+use tessera_core::entropy::bands::CodedBand;
 use tessera_core::entropy::{TokenPrior, UniformPrior, bands, decode_tokens, encode_tokens};
 use tessera_core::{GridShape, Limits, Rung, TokenGrid};
 
@@ -98,6 +102,38 @@ fn image_file(grid: &TokenGrid, prior: &dyn TokenPrior) -> Vec<u8> {
     write(&header, &chunks).unwrap()
 }
 
+/// A whole sound and a live stream of one.
+fn sound_files(grid: &TokenGrid, prior: &dyn TokenPrior) -> [(&'static str, Vec<u8>); 2] {
+    let header = |channels, duration| Header {
+        pack: PackRef { hash: *b"\0golden\xff", id: None },
+        rung: Rung { levels: 1, depth: 12 },
+        prior: PriorKind::Trained,
+        media: MediaShape::Audio { rate: 16_000, channels, duration },
+    };
+    let duration = Duration::Samples { samples: 68_001, source: Some((44_100, 187_428)) };
+    let coded = CodedBand { bytes: encode_tokens(grid, prior).unwrap(), token_crc: grid.crc() };
+    let chunks = [Chunk::tokens(0, coded.clone()), Chunk::tokens(1, coded)];
+    let whole = write(&header(Channels::MidSide, duration), &chunks).unwrap();
+    let duration = Duration::Live { packet_frames: 4 };
+    let mut writer = PacketWriter::new(&header(Channels::Mono, duration)).unwrap();
+    let mut live = writer.header().to_vec();
+    live.extend(writer.packet(vec![1, 2, 3, 4, 5, 6]).unwrap());
+    live.extend(writer.header());
+    live.extend(writer.packet(vec![0x80]).unwrap());
+    live.extend(writer.closing(601, &[7, 8, 9]).unwrap());
+    [("sound.tsr", whole), ("live.tsr", live)]
+}
+
+#[test]
+fn the_golden_sounds_are_written_and_read() {
+    let case = &cases()[1];
+    for (name, bytes) in sound_files(&golden_grid(case), &*case.prior) {
+        assert!(bytes == golden(name), "{name}");
+        let read = read(&bytes, &Limits::default()).unwrap();
+        assert_eq!(read.header.media.is_live(), name == "live.tsr");
+    }
+}
+
 #[test]
 fn golden_tokens_code_to_golden_streams_and_back() {
     for case in cases() {
@@ -145,4 +181,7 @@ fn write_missing_golden_files() {
     }
     let case = &cases()[1];
     save("image.tsr", &image_file(&golden_grid(case), &*case.prior));
+    for (name, bytes) in sound_files(&golden_grid(case), &*case.prior) {
+        save(name, &bytes);
+    }
 }

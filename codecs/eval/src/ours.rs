@@ -2,16 +2,20 @@
 
 use std::sync::Arc;
 
+use tessera_audio::AudioCodec;
 use tessera_image::{CodecOptions, DecodeOptions, EncodeOptions, ImageCodec, Picture, Target};
 use tessera_models::Pack;
 
 use crate::{
-    Error, Result, Rgb8,
+    Error, Result, Rgb8, Speech,
     anchors::{Codec, Rate},
 };
 
 /// Bits per pixel of the usual ladder.
 pub const RATES: &[f64] = &[0.01, 0.015, 0.02, 0.03, 0.045, 0.07, 0.12];
+
+/// Bits of a token of the usual ladder for sounds.
+pub const DEPTHS: &[u8] = &[6, 8, 10, 12];
 
 /// The image codec with one pack.
 pub struct Image {
@@ -68,5 +72,71 @@ impl Codec for Image {
     fn decode(&mut self, file: &[u8]) -> Result<Rgb8> {
         let decoded = self.codec.decode(file, &DecodeOptions::default()).map_err(failed)?;
         Rgb8::new(decoded.picture.width, decoded.picture.height, decoded.picture.rgb)
+    }
+}
+
+/// The audio codec with one pack.
+pub struct Voice {
+    codec: AudioCodec,
+    name: String,
+    depths: Vec<u8>,
+}
+
+impl Voice {
+    /// For a pack at the given bits of a token, from few to many.
+    ///
+    /// # Errors
+    /// The pack cannot be used, or has no tokens of so many bits.
+    pub fn new(name: &str, pack: Arc<Pack>, threads: usize, depths: &[u8]) -> Result<Self> {
+        let codec = AudioCodec::new(pack, tessera_audio::CodecOptions { threads }).map_err(unheard)?;
+        if let Some(depth) = depths.iter().find(|depth| !codec.depths().contains(depth)) {
+            let (least, most) = (codec.depths().start().to_owned(), codec.depths().end().to_owned());
+            return Err(Error::Parameter(format!("the pack has no tokens of {depth} bits; it has {least} to {most}")));
+        }
+        Ok(Self { codec, name: name.to_owned(), depths: depths.to_vec() })
+    }
+}
+
+fn unheard(error: tessera_audio::Error) -> Error {
+    Error::Failed(error.to_string())
+}
+
+impl Codec<Speech> for Voice {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn describe(&self) -> String {
+        let pack = self.codec.pack();
+        let hash: String = pack.hash8().iter().map(|byte| format!("{byte:02x}")).collect();
+        let delay = 1000.0 * self.codec.delay_samples() as f64 / f64::from(self.codec.rate());
+        format!(
+            "tessera {}, pack {} ({hash}), by bits of a token, {} tokens a second, delay {delay} ms",
+            env!("CARGO_PKG_VERSION"),
+            pack.id(),
+            self.codec.tokens_per_second()
+        )
+    }
+
+    fn extension(&self) -> &str {
+        "tsr"
+    }
+
+    fn ladder(&self) -> Vec<Rate> {
+        Rate::ladder("depth", &self.depths.iter().map(|&depth| f64::from(depth)).collect::<Vec<_>>())
+    }
+
+    fn encode(&mut self, original: &Speech, rate: &Rate) -> Result<Vec<u8>> {
+        let options = tessera_audio::EncodeOptions {
+            depth: Some(rate.value as u8),
+            lambda: self.codec.search_lambda(),
+            ..Default::default()
+        };
+        Ok(self.codec.encode(&original.to_sound(), &options).map_err(unheard)?.bytes)
+    }
+
+    fn decode(&mut self, file: &[u8]) -> Result<Speech> {
+        let decoded = self.codec.decode(file, &Default::default()).map_err(unheard)?;
+        Speech::from_sound(decoded.sound)
     }
 }

@@ -5,7 +5,8 @@ mod worker;
 use std::{
     collections::BTreeSet,
     env,
-    io::{self, IsTerminal, Write},
+    fs::File,
+    io::{self, IsTerminal, Read, Write},
     path::{Path, PathBuf},
     process::Command,
     thread,
@@ -15,8 +16,9 @@ use std::{
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tessera_eval::{
-    Error, anchors, metrics,
-    ours::RATES,
+    Error, Media, Rgb8, Speech, anchors,
+    metrics::{self, Metric},
+    ours::{DEPTHS, RATES},
     report::{self, MetricInfo, Missing, Run},
     run::{self, Input, Outcome, Plan},
 };
@@ -24,23 +26,21 @@ use tessera_models::{Store, runtime};
 
 use crate::{
     args::{ModelArgs, RuntimeArgs, WorkerArgs},
-    cmd::encode::PICTURES,
+    cmd::encode::{PICTURES, SOUNDS},
     engine::Shared,
     failure::{Exit, Failure, Result},
-    files, print,
+    files::{self, Kind},
+    print,
 };
 pub use worker::Worker;
 
 /// Name of the default pack's codec in reports.
 const DEFAULT_CODEC: &str = "tessera";
 
-/// The anchor that a report compares with first, where it is at hand.
-const STRONGEST: &str = "avif-aom";
-
 /// Measure bits against quality, beside other codecs
 ///
-/// Encodes every picture at a ladder of rates with our packs and with the anchors, decodes the written files, measures them
-/// and writes a report: cells.csv, results/*.json, plots/*.svg, BD-rate tables, and index.html, which needs nothing else.
+/// Encodes every picture, or every sound, at a ladder of rates with our packs and with the anchors, decodes the written files,
+/// measures them and writes a report: cells.csv, results/*.json, plots/*.svg, BD-rate tables, and index.html, which needs nothing else.
 /// A run that was ended goes on where it was when it is started again with the same folder.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -48,11 +48,13 @@ const STRONGEST: &str = "avif-aom";
   tessera eval photos/ --anchors jpeg,webp -o small/    against JPEG and WebP alone
   tessera eval photos/ --rates 0.02,0.05 --metrics ssim,lpips
   tessera eval photos/ --codec image-f16-1 --codec mine   two packs against each other
+  tessera eval speech/ --depths 6,9,12                  speech: PESQ, STOI, sounds to listen to
 
-Anchors: jpeg, webp; avif-aom, avif-svt and jxl in builds with FFmpeg's libraries (cargo feature ffmpeg).
+Anchors for pictures: jpeg, webp; avif-aom, avif-svt and jxl in builds with FFmpeg's libraries (cargo feature ffmpeg).
+Anchors for sounds, in such builds: opus, codec2. Sounds are measured as one channel at 16 kHz.
 LPIPS comes as a metric pack; models/training/README.md says how to make one.")]
 pub struct Eval {
-    /// Pictures or folders of pictures
+    /// Pictures or sounds, or folders of them
     #[arg(required = true, value_name = "IN")]
     inputs: Vec<PathBuf>,
 
@@ -68,8 +70,12 @@ pub struct Eval {
     #[arg(long, value_name = "BPP,…", value_delimiter = ',', default_values_t = RATES.to_vec(), value_parser = parse_rate, hide_default_value = true)]
     rates: Vec<f64>,
 
-    /// Codecs to compare with, or none
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_values_t = anchors::NAMES.iter().map(|name| (*name).to_owned()))]
+    /// Bits of a token of our codecs' ladder for sounds, from few to many
+    #[arg(long, value_name = "BITS,…", value_delimiter = ',', default_values_t = DEPTHS.to_vec(), value_parser = clap::value_parser!(u8).range(1..=16))]
+    depths: Vec<u8>,
+
+    /// Codecs to compare with, or none; without it, all that are at hand
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     anchors: Vec<String>,
 
     /// Metrics; without it, all that are at hand
@@ -80,7 +86,7 @@ pub struct Eval {
     #[arg(long, value_name = "0-9", default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=9))]
     effort: u8,
 
-    /// Pictures that the report shows, evenly spread over the inputs
+    /// Pictures or sounds that the report shows, evenly spread over the inputs
     #[arg(long, value_name = "N", default_value_t = 6)]
     gallery: usize,
 
@@ -103,8 +109,72 @@ pub struct Eval {
 pub fn run(arguments: &Eval) -> Result<std::result::Result<(), Exit>> {
     let inputs = inputs(&arguments.inputs, &arguments.output)?;
     check_folder(&arguments.output, arguments.force)?;
-    let (chosen, missing_metrics) = choose_metrics(arguments)?;
-    let codecs = codecs(arguments)?;
+    let kinds: BTreeSet<bool> = inputs.iter().map(|input| kind(input) == Kind::Sound).collect();
+    match kinds.iter().collect::<Vec<_>>()[..] {
+        [false] => evaluate(arguments, inputs, &PICTURE),
+        [true] => evaluate(arguments, inputs, &SOUND),
+        _ => {
+            Err(Failure::usage("there are pictures and sounds in what was named", "evaluate each in a run of its own"))
+        }
+    }
+}
+
+/// The metric of a name.
+type MetricOf<M> = fn(&str, &Eval) -> tessera_eval::Result<Box<dyn Metric<M>>>;
+
+/// What an evaluation needs to know of a medium.
+struct Medium<M> {
+    anchors: &'static [&'static str],
+    /// The anchor that a report compares with first, where it is at hand.
+    strongest: &'static str,
+    /// Names of all metrics.
+    metrics: fn() -> Vec<&'static str>,
+    metric: MetricOf<M>,
+    /// Id of a pack of ours.
+    pack: fn(&Shared, Option<&str>) -> Result<String>,
+    /// What was measured, in words.
+    what: &'static str,
+    how: &'static str,
+}
+
+const PICTURE: Medium<Rgb8> = Medium {
+    anchors: anchors::NAMES,
+    strongest: "avif-aom",
+    metrics: metrics::names,
+    metric: |name, arguments| {
+        let _ = runtime::load(arguments.runtime.ort_lib.as_deref()); // a metric that needs it says that it is missing
+        metrics::by_name_in(name, &Store::standard(arguments.models.models.as_deref()))
+    },
+    pack: |shared, name| Ok(shared.pack_to_encode_with(name)?.id().to_owned()),
+    what: "pictures",
+    how: "quality is that of the pictures decoded from them, in 8-bit sRGB",
+};
+
+const SOUND: Medium<Speech> = Medium {
+    anchors: anchors::SPEECH_NAMES,
+    strongest: "opus",
+    metrics: || metrics::SPEECH.to_vec(),
+    metric: |name, _| metrics::speech_by_name(name),
+    pack: |shared, name| Ok(shared.sound_pack(name)?.id().to_owned()),
+    what: "sounds",
+    how: "quality is that of the sounds decoded from them, one channel of 16 bits at 16 kHz",
+};
+
+/// The medium of a file, told by its first bytes.
+fn kind(input: &Input) -> Kind {
+    let mut head = Vec::new();
+    let read = File::open(&input.path).and_then(|file| file.take(64).read_to_end(&mut head));
+    if read.is_ok() { Kind::of(&head) } else { Kind::Picture }
+}
+
+fn evaluate<M: Media>(
+    arguments: &Eval,
+    inputs: Vec<Input>,
+    medium: &Medium<M>,
+) -> Result<std::result::Result<(), Exit>> {
+    let (chosen, missing_metrics) = choose_metrics(arguments, medium)?;
+    let codecs = codecs(arguments, medium)?;
+    let sound = medium.what == SOUND.what;
     let program = env::current_exe().map_err(|error| {
         Failure::new(Exit::Failed, format!("cannot find this program ({error})"), "run it by its path")
     })?;
@@ -113,8 +183,8 @@ pub fn run(arguments: &Eval) -> Result<std::result::Result<(), Exit>> {
     let plan = Plan {
         inputs,
         codecs,
-        metrics: &|| chosen.iter().map(|name| metric(name, arguments)).collect(),
-        worker: &|codec| worker_command(&program, codec, threads, arguments),
+        metrics: &|| chosen.iter().map(|name| (medium.metric)(name, arguments)).collect(),
+        worker: &|codec| worker_command(&program, codec, threads, sound, arguments),
         jobs,
         gallery: arguments.gallery,
     };
@@ -125,18 +195,18 @@ pub fn run(arguments: &Eval) -> Result<std::result::Result<(), Exit>> {
     });
     bar.finish_and_clear();
     let outcome = outcome.map_err(explain)?;
-    let run = report_of(arguments, &plan, outcome, missing_metrics)?;
+    let run = report_of(arguments, &plan, outcome, missing_metrics, medium)?;
     let written = report::write(&run, &arguments.output.join("decoded"), &arguments.output).map_err(explain)?;
     print::text(&summary(&run, &written.files))?;
     Ok(conclude(&run))
 }
 
-/// Pictures to evaluate, named by what the user named and the path inside it.
+/// Files to evaluate, named by what the user named and the path inside it.
 fn inputs(named: &[PathBuf], out: &Path) -> Result<Vec<Input>> {
     let mut inputs: Vec<(usize, Input)> = Vec::new();
     for (place, path) in (1..).zip(named) {
         if path.is_dir() {
-            for file in files::walk(path, PICTURES, Some(out))? {
+            for file in files::walk(path, &[PICTURES, SOUNDS].concat(), Some(out))? {
                 let name = file.strip_prefix(path).unwrap_or(&file).display().to_string();
                 inputs.push((place, Input { name, path: file }));
             }
@@ -148,7 +218,10 @@ fn inputs(named: &[PathBuf], out: &Path) -> Result<Vec<Input>> {
         }
     }
     if inputs.is_empty() {
-        return Err(Failure::usage("there is no picture in what was named", "name pictures or folders that hold some"));
+        return Err(Failure::usage(
+            "there is nothing in what was named",
+            "name pictures or sounds, or folders that hold some",
+        ));
     }
     // Two folders may hold files of one name: then each input is told by its place on the command line, too.
     let mut names = BTreeSet::new();
@@ -176,20 +249,15 @@ fn check_folder(folder: &Path, force: bool) -> Result<()> {
     Ok(())
 }
 
-fn metric(name: &str, arguments: &Eval) -> tessera_eval::Result<Box<dyn metrics::Metric>> {
-    let _ = runtime::load(arguments.runtime.ort_lib.as_deref()); // a metric that needs it says that it is missing
-    metrics::by_name_in(name, &Store::standard(arguments.models.models.as_deref()))
-}
-
 /// Names of the metrics to measure, and those that are not at hand.
-fn choose_metrics(arguments: &Eval) -> Result<(Vec<String>, Vec<Missing>)> {
+fn choose_metrics<M>(arguments: &Eval, medium: &Medium<M>) -> Result<(Vec<String>, Vec<Missing>)> {
     let asked: Vec<String> = match arguments.metrics.is_empty() {
-        true => metrics::names().iter().map(|name| (*name).to_owned()).collect(),
+        true => (medium.metrics)().iter().map(|name| (*name).to_owned()).collect(),
         false => arguments.metrics.clone(),
     };
     let (mut chosen, mut missing) = (Vec::new(), Vec::new());
     for name in asked {
-        match metric(&name, arguments) {
+        match (medium.metric)(&name, arguments) {
             Ok(_) => chosen.push(name),
             Err(Error::Missing(why)) if arguments.metrics.is_empty() => {
                 let (why, remedy) = why.split_once("; ").unwrap_or((&why, ""));
@@ -202,19 +270,23 @@ fn choose_metrics(arguments: &Eval) -> Result<(Vec<String>, Vec<Missing>)> {
 }
 
 /// Names of all codecs; ours first.
-fn codecs(arguments: &Eval) -> Result<Vec<(String, bool)>> {
+fn codecs<M>(arguments: &Eval, medium: &Medium<M>) -> Result<Vec<(String, bool)>> {
     let shared = Shared::for_packs(&arguments.models)?;
     let mut codecs = Vec::new();
     for pack in &arguments.codec {
-        codecs.push((shared.pack_to_encode_with(Some(pack))?.id().to_owned(), true));
+        codecs.push(((medium.pack)(&shared, Some(pack))?, true));
     }
     if codecs.is_empty() {
-        shared.pack_to_encode_with(None)?;
+        (medium.pack)(&shared, None)?;
         codecs.push((DEFAULT_CODEC.to_owned(), true));
     }
-    for name in arguments.anchors.iter().filter(|name| *name != "none") {
-        if !anchors::NAMES.contains(&name.as_str()) {
-            let known = anchors::NAMES.join(", ");
+    let asked = match arguments.anchors.is_empty() {
+        true => medium.anchors.iter().map(|name| (*name).to_owned()).collect(),
+        false => arguments.anchors.clone(),
+    };
+    for name in asked.iter().filter(|name| *name != "none") {
+        if !medium.anchors.contains(&name.as_str()) {
+            let known = medium.anchors.join(", ");
             return Err(Failure::usage(format!("there is no anchor {name}"), format!("the anchors are {known}")));
         }
         codecs.push((name.clone(), false));
@@ -222,11 +294,15 @@ fn codecs(arguments: &Eval) -> Result<Vec<(String, bool)>> {
     Ok(codecs)
 }
 
-fn worker_command(program: &Path, codec: &str, threads: usize, arguments: &Eval) -> Command {
+fn worker_command(program: &Path, codec: &str, threads: usize, sound: bool, arguments: &Eval) -> Command {
     let mut command = Command::new(program);
     command.args(["eval-worker", codec, "--threads", &threads.to_string(), "--effort", &arguments.effort.to_string()]);
     let rates: Vec<String> = arguments.rates.iter().map(f64::to_string).collect();
     command.args(["--rates", &rates.join(",")]);
+    if sound {
+        let depths: Vec<String> = arguments.depths.iter().map(u8::to_string).collect();
+        command.args(["--sound", &depths.join(",")]);
+    }
     if let Some(folder) = &arguments.models.models {
         command.arg("--models").arg(folder);
     }
@@ -236,7 +312,13 @@ fn worker_command(program: &Path, codec: &str, threads: usize, arguments: &Eval)
     command
 }
 
-fn report_of(arguments: &Eval, plan: &Plan<'_>, outcome: Outcome, mut missing: Vec<Missing>) -> Result<Run> {
+fn report_of<M>(
+    arguments: &Eval,
+    plan: &Plan<'_, M>,
+    outcome: Outcome,
+    mut missing: Vec<Missing>,
+    medium: &Medium<M>,
+) -> Result<Run> {
     missing.extend(outcome.missing);
     let metrics = (plan.metrics)().map_err(explain)?;
     let metrics = metrics.iter().map(|metric| MetricInfo {
@@ -246,15 +328,17 @@ fn report_of(arguments: &Eval, plan: &Plan<'_>, outcome: Outcome, mut missing: V
     });
     let read: BTreeSet<&str> = outcome.cells.iter().map(|cell| cell.file.as_str()).collect();
     let description = format!(
-        "{} of {} pictures. Bits are those of the written files; quality is that of the pictures decoded from them, in 8-bit sRGB.",
+        "{} of {} {}. Bits are those of the written files; {}.",
         read.len(),
-        plan.inputs.len()
+        plan.inputs.len(),
+        medium.what,
+        medium.how
     );
     Ok(Run {
         name: arguments.title.clone(),
         description,
         codecs: outcome.codecs,
-        anchor: Some(STRONGEST.to_owned()),
+        anchor: Some(medium.strongest.to_owned()),
         metrics: metrics.collect(),
         cells: outcome.cells,
         failures: outcome.failures,

@@ -3,7 +3,11 @@
 use std::io;
 
 use clap::Args;
-use tessera_eval::{Error, anchors, ours::Image, run::serve};
+use tessera_eval::{
+    Error, Speech, anchors,
+    ours::{Image, Voice},
+    run::serve,
+};
 
 use super::{DEFAULT_CODEC, parse_rate};
 use crate::{
@@ -12,10 +16,13 @@ use crate::{
     failure::{Exit, Failure, Result},
 };
 
-/// Code pictures for tessera eval, one request a line
+/// Code pictures or sounds for tessera eval, one request a line
 #[derive(Debug, Args)]
 pub struct Worker {
     codec: String,
+    /// Serve sounds at these bits of a token
+    #[arg(long, value_name = "BITS,…", value_delimiter = ',')]
+    sound: Vec<u8>,
     #[arg(long, default_value_t = 1)]
     threads: usize,
     #[arg(long, default_value_t = 5)]
@@ -31,12 +38,27 @@ pub struct Worker {
 impl Worker {
     /// Serves until standard input ends.
     pub fn run(&self) -> Result<()> {
+        let gone = |error| Failure::new(Exit::Failed, format!("the run is gone ({error})"), "");
+        if !self.sound.is_empty() {
+            let codec = match anchors::SPEECH_NAMES.contains(&self.codec.as_str()) {
+                true => anchors::speech_by_name(&self.codec),
+                false => self.voice().map_err(|failure| Error::Failed(failure.to_string())),
+            };
+            return serve(codec, io::stdin().lock(), io::stdout().lock()).map_err(gone);
+        }
         let codec = match anchors::NAMES.contains(&self.codec.as_str()) {
             true => anchors::by_name(&self.codec),
             false => self.ours().map_err(|failure| Error::Failed(failure.to_string())),
         };
-        serve(codec, io::stdin().lock(), io::stdout().lock())
-            .map_err(|error| Failure::new(Exit::Failed, format!("the run is gone ({error})"), ""))
+        serve(codec, io::stdin().lock(), io::stdout().lock()).map_err(gone)
+    }
+
+    fn voice(&self) -> Result<Box<dyn anchors::Codec<Speech>>> {
+        let shared = Shared::new(&self.models, &self.runtime, 1)?;
+        let name = (self.codec != DEFAULT_CODEC).then_some(self.codec.as_str());
+        let pack = shared.ready_sound_pack(name)?;
+        let codec = Voice::new(&self.codec, pack, self.threads, &self.sound);
+        Ok(Box::new(codec.map_err(super::explain)?))
     }
 
     fn ours(&self) -> Result<Box<dyn anchors::Codec>> {

@@ -110,6 +110,16 @@ impl AudioCodec {
         LiveWriter::new(Arc::clone(&self.model), options)
     }
 
+    /// Bits a second of a live stream before entropy coding, packets' heads and repeated headers included.
+    ///
+    /// # Errors
+    /// As [`live_writer`](Self::live_writer).
+    pub fn live_bits_per_second(&self, options: &LiveOptions) -> Result<f64> {
+        let depth = options.depth.unwrap_or(self.model.parts.book().depth());
+        let header = self.live_writer(*options)?.header().len();
+        Ok(options.bits_per_second(depth, header, self.tokens_per_second()))
+    }
+
     /// A reader of live streams.
     pub fn live_reader(&self, limits: Limits) -> LiveReader {
         LiveReader::new(Arc::clone(&self.model), limits)

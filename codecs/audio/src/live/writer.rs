@@ -12,6 +12,9 @@ use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::stream::StreamEncoder;
 
+/// Bytes of a packet beyond its payload: kind, number, length, checksum.
+const PACKET_BYTES: f64 = 8.0;
+
 /// How a live stream is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LiveOptions {
@@ -24,6 +27,16 @@ pub struct LiveOptions {
     pub header_every: u32,
     /// How tokens are coded. Default: with the pack's trained prior where it has one.
     pub prior: Option<PriorKind>,
+}
+
+impl LiveOptions {
+    /// Bits a second of a stream of `depth` bits a token, the header of `header` bytes included where it comes again: what plain
+    /// tokens cost, and what a trained prior undercuts.
+    pub(crate) fn bits_per_second(&self, depth: u8, header: usize, tokens_per_second: f64) -> f64 {
+        let payload = (f64::from(self.packet_frames) * f64::from(depth) / 8.0).ceil() + 1.0;
+        let again = if self.header_every == 0 { 0.0 } else { header as f64 / f64::from(self.header_every) };
+        (payload + PACKET_BYTES + again) * 8.0 * tokens_per_second / f64::from(self.packet_frames)
+    }
 }
 
 impl Default for LiveOptions {

@@ -69,7 +69,7 @@ fn a_live_stream_cut_anywhere_is_the_stream_of_tokens() {
 
 #[test]
 fn lost_packets_are_noticed_and_concealed_at_their_place() {
-    let sound = speech(4.0);
+    let sound = speech(6.0);
     let (packets, _) = packets(&sound, OPTIONS);
     let kept = |n: &usize| !matches!(n, 7 | 12 | 13 | 30);
     let some: Vec<&[u8]> = (0..packets.len()).filter(kept).map(|n| &packets[n][..]).collect();
@@ -218,13 +218,19 @@ fn a_stream_that_breaks_off_keeps_what_was_there() {
 
 #[test]
 fn the_rate_of_a_live_stream_is_what_its_options_promise() {
-    let sound = speech(4.0);
-    for (depth, packet_frames, promised) in [(12, 80, 1_060.0), (11, 80, 980.0), (10, 40, 960.0)] {
-        let options = LiveOptions { depth: Some(depth), packet_frames, header_every: 0, prior: None };
-        let bytes = packets(&sound, options).0.concat();
-        let rate = bytes.len() as f64 * 8.0 / 4.0;
-        println!("{depth} bits, {packet_frames} frames a packet: {rate:.0} bit/s");
-        assert!(rate < promised);
+    let seconds = 6.0;
+    let sound = speech(seconds);
+    for (depth, packet_frames, header_every) in [(12, 80, 0), (11, 80, 10), (10, 40, 20), (12, 8, 5)] {
+        let options = LiveOptions { depth: Some(depth), packet_frames, header_every, prior: None };
+        let promised = codec().live_bits_per_second(&options).unwrap();
+        let bytes = packets(&sound, options).0.concat().len() as f64;
+        // The header at the start, and three frames that reach over the end.
+        let once = 8.0 * codec().live_writer(options).unwrap().header().len() as f64 + 3.0 * f64::from(depth);
+        let rate = (bytes * 8.0 - once) / seconds;
+        println!("{depth} bits, {packet_frames} frames a packet: {rate:.0} bit/s, {promised:.0} promised");
+        assert!(rate < promised * 1.02 + 8.0, "{rate} bit/s where {promised} are promised");
+        let plain = pack().audio().unwrap().prior.is_none();
+        assert!(!plain || rate > promised * 0.97, "{rate} bit/s where {promised} are promised");
     }
 }
 

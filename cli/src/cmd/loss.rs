@@ -1,0 +1,175 @@
+//! `tessera loss`: what lost packets do to speech.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+use tessera_audio::{AudioCodec, LiveOptions, io};
+use tessera_core::Limits;
+use tessera_eval::{
+    Speech,
+    metrics::{SPEECH, speech_by_name},
+};
+
+use crate::{
+    args::{ModelArgs, RuntimeArgs},
+    batch,
+    cmd::{
+        encode::{self, SOUNDS},
+        stream::lossy::{Chance, parse_percent},
+    },
+    engine::Shared,
+    explain,
+    failure::{Exit, Failure, Result},
+    files::{self, Source},
+    print,
+};
+
+/// Measure what lost packets do to speech
+///
+/// Sends sounds as live streams, loses packets by chance, conceals them, and prints PESQ, STOI, ESTOI and the mel distance to the
+/// original, means over the sounds. The first packet, which brings the header, and the last, which says the length, get through.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tessera loss speech/
+  tessera loss speech/*.wav --percent 0,3,10 --packet-ms 25
+  tessera stream decode call.tsr --lose 20 -o hurt.wav      to hear it")]
+pub struct Loss {
+    /// Sounds or folders
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// Packets lost of a hundred
+    #[arg(long, value_name = "PERCENT,…", value_delimiter = ',', default_values_t = [0.0, 5.0, 10.0, 20.0, 30.0], value_parser = parse_percent)]
+    percent: Vec<f64>,
+
+    /// Sound in one packet
+    #[arg(long, value_name = "MS", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=50_000))]
+    packet_ms: u32,
+
+    /// Bits of a token; the pack's most if absent
+    #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u8).range(1..=16))]
+    depth: Option<u8>,
+
+    /// Start of the chance by which packets are lost
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+
+    /// Model pack, by id or hash
+    #[arg(long, value_name = "ID", help_heading = "Models")]
+    pack: Option<String>,
+
+    /// Report one JSON object per share of lost packets
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    models: ModelArgs,
+    #[command(flatten)]
+    runtime: RuntimeArgs,
+}
+
+/// Means over sounds at one share of lost packets.
+#[derive(Debug, Default, Serialize)]
+struct Row {
+    percent: f64,
+    sounds: u32,
+    packets: u64,
+    lost: u64,
+    kbit_per_second: f64,
+    metrics: Vec<(&'static str, f64)>,
+}
+
+pub fn run(arguments: &Loss) -> Result<std::result::Result<(), Exit>> {
+    let shared = Shared::new(&arguments.models, &arguments.runtime, 1)?;
+    let codec = shared.sound_codec(&shared.sound_pack(arguments.pack.as_deref())?)?;
+    let mut paths = Vec::new();
+    for path in &arguments.files {
+        match path.is_dir() {
+            true => paths.extend(files::walk(path, SOUNDS, None)?),
+            false => paths.push(path.clone()),
+        }
+    }
+    let row = |&percent| Row { percent, metrics: SPEECH.map(|name| (name, 0.0)).to_vec(), ..Row::default() };
+    let mut rows: Vec<Row> = arguments.percent.iter().map(row).collect();
+    let mut failures = Vec::new();
+    for (place, path) in (0u64..).zip(&paths) {
+        if let Err(failure) = measure(&codec, path, place, arguments, &mut rows) {
+            failures.push(failure.at(path.display()));
+        }
+    }
+    for row in &mut rows {
+        let sounds = f64::from(row.sounds.max(1));
+        row.kbit_per_second /= sounds;
+        row.metrics.iter_mut().for_each(|(_, value)| *value /= sounds);
+    }
+    if rows.iter().any(|row| row.sounds > 0) {
+        match arguments.json {
+            true => rows.iter().try_for_each(print::json)?,
+            false => print::text(&table(&rows))?,
+        }
+    }
+    Ok(batch::conclude(paths.len(), &failures))
+}
+
+/// Adds one sound to every row; to none if it fails.
+fn measure(codec: &AudioCodec, path: &std::path::Path, place: u64, arguments: &Loss, rows: &mut [Row]) -> Result<()> {
+    let refused = |error: tessera_audio::Error| explain::sound(&error);
+    let unmeasured = |error: tessera_eval::Error| {
+        Failure::new(Exit::Input, error.to_string(), "use speech of at least half a second")
+    };
+    let bytes = files::read(&Source::File(path.to_owned()), encode::MAX_INPUT_BYTES)?;
+    let sound = io::read(&bytes, &Default::default()).map_err(refused)?;
+    let sound = io::resample(io::mono(sound), codec.rate()).map_err(refused)?;
+    let original = Speech::from_sound(sound.clone()).map_err(unmeasured)?;
+    let frames = (f64::from(arguments.packet_ms) / 1000.0 * codec.tokens_per_second()).round().max(1.0) as u32;
+    let options = LiveOptions { depth: arguments.depth, packet_frames: frames, ..LiveOptions::default() };
+    let mut writer = codec.live_writer(options).map_err(refused)?;
+    let mut packets = writer.push(&sound.channels[0]).map_err(refused)?.packets;
+    packets.extend(writer.finish().map_err(refused)?.packets);
+    let kbit_per_second = packets.iter().map(Vec::len).sum::<usize>() as f64 * 0.008 / sound.seconds();
+
+    let mut measured = Vec::new();
+    for row in rows.iter() {
+        let mut chance = Chance::new(row.percent, arguments.seed.wrapping_mul(1_000_003).wrapping_add(place));
+        let mut reader = codec.live_reader(Limits::default());
+        let (mut samples, mut lost) = (Vec::new(), 0);
+        for (n, packet) in packets.iter().enumerate() {
+            if n > 0 && n + 1 < packets.len() && chance.strikes() {
+                lost += 1;
+                continue;
+            }
+            samples.extend(reader.push(packet).map_err(refused)?.samples);
+        }
+        samples.extend(reader.finish().map_err(refused)?.samples);
+        let heard = tessera_audio::Sound::mono(codec.rate(), samples);
+        let heard = Speech::from_sound(heard).map_err(unmeasured)?;
+        let values = SPEECH.map(|name| speech_by_name(name).and_then(|mut metric| metric.measure(&original, &heard)));
+        let values = values.into_iter().collect::<tessera_eval::Result<Vec<f64>>>().map_err(unmeasured)?;
+        measured.push((lost, values));
+    }
+    for (row, (lost, values)) in rows.iter_mut().zip(measured) {
+        row.sounds += 1;
+        row.packets += packets.len() as u64;
+        row.lost += lost;
+        row.kbit_per_second += kbit_per_second;
+        row.metrics.iter_mut().zip(values).for_each(|((_, sum), value)| *sum += value);
+    }
+    Ok(())
+}
+
+fn table(rows: &[Row]) -> String {
+    let head = ["lost, asked", "lost", "kbit/s"].into_iter().chain(SPEECH).map(str::to_owned).collect();
+    let line = |row: &Row| {
+        let share = 100.0 * row.lost as f64 / row.packets.max(1) as f64;
+        let cells = [format!("{} %", row.percent), format!("{share:.1} %"), format!("{:.3}", row.kbit_per_second)];
+        let values = row.metrics.iter().map(|(_, value)| format!("{value:.3}"));
+        cells.into_iter().chain(values).collect()
+    };
+    let lines: Vec<Vec<String>> = std::iter::once(head).chain(rows.iter().map(line)).collect();
+    let sounds = rows.first().map_or(0, |row| row.sounds);
+    format!(
+        "{}means over {sounds} sounds; pesq, stoi, estoi: higher is better; mel, dB: lower is better\n",
+        print::table(&lines)
+    )
+}
