@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::cmd::{completions, decode, doctor, encode, eval, info, loss, man, models, stats, stream, tokens};
+use crate::cmd::{completions, decode, doctor, encode, eval, info, loss, man, models, serve, stats, stream, tokens};
 
 /// Neural codec: a photo in about a kilobyte, speech at a kilobit a second.
 ///
@@ -30,6 +30,7 @@ Examples:
   tessera decode speech.tsr                     speech.wav
   tessera tokens speech.wav                     speech.jsonl, for language models
   cat x.wav | tessera stream encode - | tessera stream decode - > y.wav
+  tessera serve                                 speech as tokens, live, in the browser
   tessera info photo.tsr                        what is in a file, byte by byte
   tessera eval photos/ -o report/               bits against quality, beside JPEG, WebP, ...
   tessera doctor                                is everything in place?
@@ -48,7 +49,8 @@ Errors are one line on standard error: tessera: <file>: <what happened>; <what t
 
 Environment:
   TESSERA_MODELS    folder with model packs, searched after --models
-  TESSERA_ORT_LIB   ONNX Runtime library, used after --ort-lib";
+  TESSERA_ORT_LIB   ONNX Runtime library, used after --ort-lib
+  TESSERA_KEY       what clients of 'tessera serve' must know, unless --key-file is given";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -58,6 +60,7 @@ pub enum Command {
     Tokens(tokens::Tokens),
     Detokenize(tokens::Detokenize),
     Stream(stream::Stream),
+    Serve(serve::Serve),
     Loss(loss::Loss),
     Stats(stats::Stats),
     Eval(eval::Eval),

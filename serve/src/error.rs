@@ -26,9 +26,9 @@ pub enum Error {
         /// Which option, and its range.
         what: String,
     },
-    /// The operating system failed.
-    #[error("the server cannot go on ({0})")]
-    System(#[from] std::io::Error),
+    /// The networks do not run.
+    #[error(transparent)]
+    Codec(#[from] tessera_audio::Error),
 }
 
 /// Result with this crate's [`Error`].

@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::options::Options;
 use crate::routes::{self, Shared};
 use crate::session::{Surroundings, ended};
-use crate::workers::Workers;
+use crate::workers::{Workers, warm};
 
 /// Connections beyond those of the streams: pages, and clients that are about to open a stream.
 const SPARE_CONNECTIONS: usize = 32;
@@ -43,17 +43,21 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
-    /// Listens. `threads` networks run at once: as many as the codec has sessions.
+    /// Listens, and loads the networks. `threads` of them run at once: as many as the codec has sessions.
     ///
     /// # Errors
     /// [`Error::Option`] and [`Error::Unprotected`] for options that are no good, [`Error::Listen`] where the address cannot be
-    /// listened on.
+    /// listened on, [`Error::Codec`] where the networks do not run.
     pub async fn bind(codec: AudioCodec, threads: usize, options: Options) -> Result<Self> {
         options.check()?;
         let address = options.listen;
         let listen = |source| Error::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
+        let warmed = codec.clone();
+        if let Ok(outcome) = tokio::task::spawn_blocking(move || warm(&warmed, threads)).await {
+            outcome?;
+        }
         let (end, ending) = watch::channel(false);
         let streams = Arc::new(Semaphore::new(options.max_streams));
         let surroundings = Surroundings { workers: Workers::new(threads), options, ending };

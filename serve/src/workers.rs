@@ -1,7 +1,9 @@
 //! The threads that run the networks.
 
 use std::sync::Arc;
+use std::thread;
 
+use tessera_audio::AudioCodec;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
@@ -32,4 +34,19 @@ impl Workers {
         });
         job.await.map_err(|_| Fault::crashed())
     }
+}
+
+/// Makes the sessions of `threads` streams at once, so that the first clients need not wait for them.
+pub(crate) fn warm(codec: &AudioCodec, threads: usize) -> tessera_audio::Result<()> {
+    let stream = || -> tessera_audio::Result<()> {
+        let depth = *codec.depths().end();
+        let tokens = codec.stream_encoder(depth)?.push(&vec![0.0; codec.hop()])?;
+        codec.stream_decoder(depth)?.push(&tokens)?;
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let streams: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(stream)).collect();
+        // A stream that panicked would panic for a client too; there it ends that stream alone.
+        streams.into_iter().try_for_each(|stream| stream.join().unwrap_or(Ok(())))
+    })
 }

@@ -9,6 +9,7 @@ pub mod info;
 pub mod loss;
 pub mod man;
 pub mod models;
+pub mod serve;
 pub mod stats;
 pub mod stream;
 pub mod tokens;
@@ -26,6 +27,7 @@ pub fn dispatch(command: &Command) -> Result<std::result::Result<(), Exit>> {
         Command::Tokens(arguments) => tokens::run(arguments),
         Command::Detokenize(arguments) => tokens::run_back(arguments),
         Command::Stream(arguments) => stream::run(arguments),
+        Command::Serve(arguments) => serve::run(arguments).map(Ok),
         Command::Loss(arguments) => loss::run(arguments),
         Command::Info(arguments) => info::run(arguments),
         Command::Stats(arguments) => stats::run(arguments),

@@ -15,6 +15,9 @@ use crate::failure::{Exit, Failure, Result};
 /// Temporary files that exist at the moment.
 static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
+/// What the first interrupt does instead of ending the program.
+static FIRST_INTERRUPT: Mutex<Option<Box<dyn FnOnce() + Send>>> = Mutex::new(None);
+
 /// Exit code of an interrupted run, as shells report it for SIGINT.
 const INTERRUPTED: i32 = 130;
 
@@ -22,11 +25,19 @@ const INTERRUPTED: i32 = 130;
 pub fn remove_unfinished_on_interrupt() {
     // Without a handler the only loss is a stray temporary file, so a failure to install it is no reason to stop.
     let _ = ctrlc::set_handler(|| {
+        if let Some(act) = FIRST_INTERRUPT.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return act();
+        }
         for path in UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             let _ = fs::remove_file(path);
         }
         std::process::exit(INTERRUPTED);
     });
+}
+
+/// The first Ctrl-C (or SIGTERM) from here on does this; the next one ends the program.
+pub fn on_first_interrupt(act: impl FnOnce() + Send + 'static) {
+    *FIRST_INTERRUPT.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(act));
 }
 
 /// How outputs are written.
