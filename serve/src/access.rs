@@ -25,8 +25,12 @@ impl Denied {
     /// For people.
     pub fn message(self) -> &'static str {
         match self {
-            Self::Host => "this server answers only to the names of the loopback address; start it with --allow-origin to allow more",
-            Self::Origin => "pages of this origin may not open streams; start the server with --allow-origin to allow it",
+            Self::Host => {
+                "this server answers only to the names of the loopback address; start it with --allow-origin to allow more"
+            }
+            Self::Origin => {
+                "pages of this origin may not open streams; start the server with --allow-origin to allow it"
+            }
             Self::Key => "the key is missing or wrong; pass it as ?key=... or as 'Authorization: Bearer ...'",
         }
     }

@@ -141,7 +141,8 @@ fn open(
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "ending", "the server is ending");
     }
     let Ok(permit) = Arc::clone(&shared.streams).try_acquire_owned() else {
-        let full = refuse(StatusCode::SERVICE_UNAVAILABLE, "full", "the server has as many streams as it may; try again");
+        let full =
+            refuse(StatusCode::SERVICE_UNAVAILABLE, "full", "the server has as many streams as it may; try again");
         return ([(header::RETRY_AFTER, RETRY)], full).into_response();
     };
     let (job, ready) = match begin(shared, &wanted) {

@@ -186,7 +186,15 @@ mod tests {
             bytes[at] = value;
             bytes
         };
-        for wrong in [vec![], bytes[..4].to_vec(), [&bytes[..], &[0]].concat(), with(2, 0), with(2, 2), with(2, 81), with(4, 0xf1)] {
+        for wrong in [
+            vec![],
+            bytes[..4].to_vec(),
+            [&bytes[..], &[0]].concat(),
+            with(2, 0),
+            with(2, 2),
+            with(2, 81),
+            with(4, 0xf1),
+        ] {
             assert_eq!(Packet::parse(&wrong, 12), None, "{wrong:?}");
         }
     }

@@ -86,9 +86,7 @@ impl Decoding {
                     counts.tokens += tokens.len() as u64;
                     decoder.push(&tokens)
                 }
-                Some(Piece::Lost(lost)) => {
-                    decoder.conceal(counts.lose(lost, longest_gap(&self.codec)))
-                }
+                Some(Piece::Lost(lost)) => decoder.conceal(counts.lose(lost, longest_gap(&self.codec))),
                 None => Ok(Vec::new()),
             },
             Coder::Tsr { reader, waiting } => {

@@ -37,7 +37,8 @@ impl Encoding {
                 Coder::Tokens { encoder, packet, first: 0, pending: Vec::new() }
             }
             Format::Tsr => {
-                let options = LiveOptions { depth: Some(depth), packet_frames: packet as u32, ..LiveOptions::default() };
+                let options =
+                    LiveOptions { depth: Some(depth), packet_frames: packet as u32, ..LiveOptions::default() };
                 Coder::Tsr(Box::new(codec.live_writer(options)?))
             }
         };

@@ -75,11 +75,15 @@ fn the_page_sends_a_microphone_shows_its_tokens_and_plays_them() {
     assert_eq!(number(&text(&mut browser, "bytes")), 20.0 * 9.0 * 8.0);
     assert!(text(&mut browser, "lost").starts_with("0 of"));
     // The newest sample of a packet waits for the rest of the model's window, 27.5 ms; on a busy machine for more.
-    let (wait_ms, back, delay) =
-        (number(&text(&mut browser, "wait")), number(&text(&mut browser, "back")), number(&text(&mut browser, "delay")));
+    let (wait_ms, back, delay) = (
+        number(&text(&mut browser, "wait")),
+        number(&text(&mut browser, "back")),
+        number(&text(&mut browser, "delay")),
+    );
     assert!(wait_ms < 1000.0 && back > 27.5 && back < 1500.0 && delay > back, "{wait_ms} {back} {delay}");
     let latest = text(&mut browser, "latest");
-    let tokens: Vec<u32> = latest.split(' ').map(|token| token.parse().unwrap_or_else(|_| panic!("{latest}"))).collect();
+    let tokens: Vec<u32> =
+        latest.split(' ').map(|token| token.parse().unwrap_or_else(|_| panic!("{latest}"))).collect();
     assert_eq!(tokens.len(), 12);
     assert!(tokens.iter().all(|&token| token < 4096) && tokens.iter().any(|&token| token != tokens[0]), "{latest}");
     // The tape is painted.
@@ -90,7 +94,9 @@ fn the_page_sends_a_microphone_shows_its_tokens_and_plays_them() {
     assert!(painted.as_f64().is_some_and(|share| share > 0.3), "{painted}");
 
     // With loss.
-    browser.eval("(() => { const e = document.getElementById('loss'); e.value = 30; e.dispatchEvent(new Event('input')); })()");
+    browser.eval(
+        "(() => { const e = document.getElementById('loss'); e.value = 30; e.dispatchEvent(new Event('input')); })()",
+    );
     wait(&mut browser, "parseInt(document.getElementById('lost').textContent) > 5");
     wait(&mut browser, "document.getElementById('latest').textContent.includes('····')");
 

@@ -106,7 +106,8 @@ async fn random_bytes_never_stop_the_server() {
         state
     };
     for n in 0..60 {
-        let path = ["/v1/encode?rate=44100", "/v1/decode", "/v1/decode?format=tsr", "/v1/decode?depth=7&rate=8000"][n % 4];
+        let path =
+            ["/v1/encode?rate=44100", "/v1/decode", "/v1/decode?format=tsr", "/v1/decode?depth=7&rate=8000"][n % 4];
         let mut client = server.client(path).await;
         for _ in 0..4 {
             let length = random() as usize % 1500;

@@ -37,7 +37,10 @@ async fn live_tokens_are_those_of_a_file_however_the_samples_are_cut() {
         let sizes: Vec<usize> = heard.packets(12).iter().map(|packet| packet.tokens.len()).collect();
         assert!(sizes[..sizes.len() - 1].iter().all(|&size| size == packet), "{sizes:?}");
         let end = heard.end();
-        assert_eq!((end.reason.as_str(), end.samples, end.tokens), ("finished", samples.len() as u64, wanted.len() as u64));
+        assert_eq!(
+            (end.reason.as_str(), end.samples, end.tokens),
+            ("finished", samples.len() as u64, wanted.len() as u64)
+        );
         assert_eq!(heard.close, Some(1000));
         let (length, before) = heard.length.expect("a length");
         assert!(length == samples.len() as u64 && before < heard.messages.len(), "{length} after {before}");
@@ -190,7 +193,8 @@ async fn the_rate_is_what_the_documentation_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn streams_of_nothing_end_well() {
     let server = Running::start(Options::default()).await;
-    for path in ["/v1/encode", "/v1/encode?format=tsr", "/v1/encode?rate=44100", "/v1/decode", "/v1/decode?format=tsr"] {
+    for path in ["/v1/encode", "/v1/encode?format=tsr", "/v1/encode?rate=44100", "/v1/decode", "/v1/decode?format=tsr"]
+    {
         let heard = server.client(path).await.whole(vec![vec![]], None).await;
         assert_eq!(heard.close, Some(if path == "/v1/decode" { 1007 } else { 1000 }), "{path} {heard:?}");
         let heard = server.client(path).await.whole(vec![], None).await;

@@ -135,10 +135,10 @@ impl Browser {
                     Some(event.to_string())
                 }
                 "Runtime.consoleAPICalled" if parameters["type"] != "log" => Some(event.to_string()),
-                "Network.requestWillBeSent" if !own(url) && parameters["type"] != "Document" => {
-                    Some(url.to_owned())
-                }
-                "Network.requestWillBeSent" if parameters["type"] == "Document" && !own(url) && !url.starts_with("file:") => {
+                "Network.requestWillBeSent" if !own(url) && parameters["type"] != "Document" => Some(url.to_owned()),
+                "Network.requestWillBeSent"
+                    if parameters["type"] == "Document" && !own(url) && !url.starts_with("file:") =>
+                {
                     Some(url.to_owned())
                 }
                 _ => None,
