@@ -51,7 +51,21 @@ fn stats_prints_every_method() {
 fn manual_and_completions_cover_every_command() {
     let out = folder();
     succeeds(tessera(["man", "--dir"]).arg(out.path()));
-    let commands = ["completions", "decode", "doctor", "encode", "eval", "info", "man", "models", "stats"];
+    let commands = [
+        "completions",
+        "decode",
+        "detokenize",
+        "doctor",
+        "encode",
+        "eval",
+        "info",
+        "loss",
+        "man",
+        "models",
+        "stats",
+        "stream",
+        "tokens",
+    ];
     let mut pages: Vec<String> = commands.iter().map(|command| format!("tessera-{command}.1")).collect();
     pages.push("tessera.1".to_owned());
     assert_eq!(names(out.path()), pages);

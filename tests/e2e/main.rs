@@ -8,3 +8,4 @@ mod eval;
 mod options;
 mod round_trip;
 mod run;
+mod sounds;

@@ -11,10 +11,11 @@ fn every_sample_comes_back_at_its_size_and_recognisable() {
     let out = folder();
     let encoded =
         json(tessera(["encode", "--json", "--bpp", "0.1", "-o"]).arg(out.path()).arg(tessera_tests::samples()));
-    assert_eq!(encoded.len(), sample_images().len());
     let decoded = json(tessera(["decode", "--json", "-o"]).arg(out.path()).arg(out.path()));
     assert_eq!(decoded.len(), encoded.len());
-    for (original, report) in sample_images().iter().zip(&decoded) {
+    let pictures: Vec<_> = decoded.iter().filter(|report| report["width"].is_u64()).collect();
+    assert_eq!(pictures.len(), sample_images().len());
+    for (original, report) in sample_images().iter().zip(pictures) {
         let a = image::open(original).unwrap();
         let b = image::open(report["output"].as_str().unwrap()).unwrap();
         assert_eq!((a.width(), a.height()), (b.width(), b.height()));

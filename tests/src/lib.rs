@@ -13,13 +13,25 @@ pub fn samples() -> PathBuf {
 ///
 /// # Panics
 /// The folder is not in the repository.
-#[allow(clippy::expect_used)]
 pub fn sample_images() -> Vec<PathBuf> {
+    with_endings(&["png", "jpg"])
+}
+
+/// The sample sounds, in name order.
+///
+/// # Panics
+/// The folder is not in the repository.
+pub fn sample_sounds() -> Vec<PathBuf> {
+    with_endings(&["flac"])
+}
+
+#[allow(clippy::expect_used)]
+fn with_endings(endings: &[&str]) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(samples()).expect("samples/ is part of the repository");
     let mut paths: Vec<PathBuf> = entries
         .flatten()
         .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|e| e == "png" || e == "jpg"))
+        .filter(|path| path.extension().is_some_and(|e| endings.iter().any(|ending| e == *ending)))
         .collect();
     paths.sort();
     paths

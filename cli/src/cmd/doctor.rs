@@ -4,6 +4,7 @@ use std::{env, thread, time::Instant};
 
 use clap::Args;
 use serde::Serialize;
+use tessera_audio::Sound;
 use tessera_core::container::Modality;
 use tessera_image::{EncodeOptions, Picture, Target};
 use tessera_models::{Store, runtime};
@@ -18,7 +19,7 @@ use crate::{
 
 /// Check that everything is in place
 ///
-/// Loads ONNX Runtime, verifies the default model pack, encodes and decodes a small picture, and says what is missing and
+/// Loads ONNX Runtime, verifies the default model packs, encodes and decodes a small picture and a short sound, and says what is missing and
 /// what to do about it. Exit code 0 when everything works.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -56,11 +57,13 @@ type Check<'a> = dyn Fn() -> std::result::Result<String, (Exit, String)> + 'a;
 
 pub fn run(arguments: &Doctor) -> Result<std::result::Result<(), Exit>> {
     let store = Store::standard(arguments.models.models.as_deref());
-    let checks: [(&'static str, Box<Check<'_>>); 4] = [
+    let checks: [(&'static str, Box<Check<'_>>); 6] = [
         ("machine", Box::new(|| Ok(machine()))),
         ("ONNX Runtime", Box::new(|| onnx_runtime(arguments))),
-        ("model pack", Box::new(|| model_pack(&store))),
-        ("round trip", Box::new(|| round_trip(arguments))),
+        ("image pack", Box::new(|| model_pack(&store, Modality::Image))),
+        ("picture", Box::new(|| picture(arguments))),
+        ("speech pack", Box::new(|| model_pack(&store, Modality::Audio))),
+        ("sound", Box::new(|| sound(arguments))),
     ];
     let mut exit = None;
     let mut findings = Vec::new();
@@ -94,9 +97,9 @@ fn onnx_runtime(arguments: &Doctor) -> std::result::Result<String, (Exit, String
     Ok(format!("{} ({})", loaded.library.display(), loaded.build_info().trim_start_matches("ORT Build Info: ")))
 }
 
-fn model_pack(store: &Store) -> std::result::Result<String, (Exit, String)> {
+fn model_pack(store: &Store, modality: Modality) -> std::result::Result<String, (Exit, String)> {
     let start = Instant::now();
-    let pack = store.default_for(Modality::Image).and_then(|pack| pack.verify().map(|()| pack));
+    let pack = store.default_for(modality).and_then(|pack| pack.verify().map(|()| pack));
     let pack = pack.map_err(|error| (Exit::Pack, error.to_string()))?;
     Ok(format!(
         "{} {} (hash {}), verified in {:.2} s",
@@ -107,7 +110,7 @@ fn model_pack(store: &Store) -> std::result::Result<String, (Exit, String)> {
     ))
 }
 
-fn round_trip(arguments: &Doctor) -> std::result::Result<String, (Exit, String)> {
+fn picture(arguments: &Doctor) -> std::result::Result<String, (Exit, String)> {
     let (width, height) = (192u32, 128u32);
     let ramp = |v: u32, n: u32| (255 * v / n) as u8;
     let rgb = (0..width * height).flat_map(|i| [ramp(i % width, width), ramp(i / width, height), 128]).collect();
@@ -127,6 +130,28 @@ fn round_trip(arguments: &Doctor) -> std::result::Result<String, (Exit, String)>
         let psnr = 10.0 * (255.0 * 255.0 * picture.rgb.len() as f64 / squares.max(1e-9)).log10();
         Ok(format!(
             "{width} x {height} pixels through {} bytes in {:.2} s, {psnr:.1} dB",
+            encoded.bytes.len(),
+            start.elapsed().as_secs_f64()
+        ))
+    };
+    work().map_err(|failure| (failure.exit, failure.to_string()))
+}
+
+fn sound(arguments: &Doctor) -> std::result::Result<String, (Exit, String)> {
+    let work = || -> Result<String> {
+        let shared = Shared::new(&arguments.models, &arguments.runtime, 1)?;
+        let codec = shared.sound_codec(&shared.sound_pack(None)?)?;
+        let second = codec.rate() as usize;
+        // A vowel of sorts: harmonics of 120 Hz that fade upwards.
+        let turn = |n: usize| std::f64::consts::TAU * 120.0 * n as f64 / second as f64;
+        let sample = |n: usize| (1..20).map(|k| 0.1 / f64::from(k) * (f64::from(k) * turn(n)).sin()).sum::<f64>();
+        let sound = Sound::mono(codec.rate(), (0..second).map(|n| sample(n) as f32).collect());
+        let start = Instant::now();
+        let encoded = codec.encode(&sound, &Default::default()).map_err(|error| explain::sound(&error))?;
+        let decoded = codec.decode(&encoded.bytes, &Default::default()).map_err(|error| explain::sound(&error))?;
+        Ok(format!(
+            "{} samples through {} bytes in {:.2} s",
+            decoded.sound.len(),
             encoded.bytes.len(),
             start.elapsed().as_secs_f64()
         ))

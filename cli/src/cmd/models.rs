@@ -14,7 +14,7 @@ use crate::{
 /// List, show and verify model packs
 ///
 /// Packs are searched in the folder that --models names, in TESSERA_MODELS, in the user's data folder, and inside the program;
-/// the first image pack found is the default for encoding. Decoding takes the pack that the file names.
+/// the first image pack found is the default for encoding pictures, the first audio pack for sounds. Decoding takes the pack that the file names.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   tessera models list

@@ -1,5 +1,5 @@
-//! `make demo`: encodes and decodes the sample images at several rates with the `tessera` program that
-//! lies beside this one, and prints what came of it. Outputs stay in demo-out/.
+//! `make demo`: encodes and decodes the samples, pictures at several rates and sounds at several depths, with the `tessera` program
+//! that lies beside this one, and prints what came of it. Outputs stay in demo-out/.
 //!
 //!     cargo run --release -p tessera-tests --bin demo -- [BPP…]
 
@@ -12,11 +12,13 @@ use std::{
 };
 
 use serde_json::Value;
-use tessera_tests::{compare, samples};
+use tessera_eval::{Speech, metrics::speech_by_name};
+use tessera_tests::{compare, sample_images, sample_sounds};
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
 const RATES: [&str; 3] = ["0.02", "0.05", "0.12"];
+const DEPTHS: [&str; 2] = ["8", "12"];
 
 fn main() -> ExitCode {
     let mut rates: Vec<String> = std::env::args().skip(1).collect();
@@ -47,7 +49,7 @@ fn demo(rates: &[String], out: &Path) -> Fallible<()> {
             Command::new(&tessera)
                 .args(["encode", "--json", "--force", "--bpp", rate, "-o"])
                 .arg(&folder)
-                .arg(samples()),
+                .args(sample_images()),
         )?;
         let decoded =
             reports(Command::new(&tessera).args(["decode", "--json", "--force", "-o"]).arg(&folder).arg(&folder))?;
@@ -56,10 +58,54 @@ fn demo(rates: &[String], out: &Path) -> Fallible<()> {
         }
     }
     println!(
-        "\nTimes are for a loaded model. Look at the pictures in {}/; 'tessera info FILE.tsr' shows what a file holds.",
+        "\n{:<18} {:>7} {:>7} {:>7} {:>7} {:>9} {:>9}  output",
+        "sound", "bytes", "bit/s", "PESQ", "STOI", "encode s", "decode s"
+    );
+    for depth in DEPTHS {
+        sounds(&tessera, depth, &out.join(format!("{depth}bit")))?;
+    }
+    println!(
+        "\nTimes are for a loaded model. Look at the pictures and listen to the sounds in {}/; 'tessera info FILE.tsr' shows what a file holds. The \
+         model is one for speech: music shows where it ends.",
         out.display()
     );
     Ok(())
+}
+
+/// The sound samples, with tokens of `depth` bits.
+fn sounds(tessera: &Path, depth: &str, folder: &Path) -> Fallible<()> {
+    let encoded = reports(
+        Command::new(tessera)
+            .args(["encode", "--json", "--force", "--stereo", "mono", "--depth", depth, "-o"])
+            .arg(folder)
+            .args(sample_sounds()),
+    )?;
+    let decoded = reports(Command::new(tessera).args(["decode", "--json", "--force", "-o"]).arg(folder).arg(folder))?;
+    for (tsr, encoded) in &encoded {
+        let decoded = decoded.get(tsr).ok_or("a file was not decoded")?;
+        let (source, result) = (text(encoded, "input"), text(decoded, "output"));
+        let (original, heard) = (Speech::read(Path::new(&source))?, Speech::read(Path::new(&result))?);
+        let measure = |name| -> Fallible<f64> { Ok(speech_by_name(name)?.measure(&original, &heard)?) };
+        let bytes = fs::metadata(text(encoded, "output"))?.len();
+        let name = Path::new(&source).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        println!(
+            "{name:<18} {bytes:>7} {:>7.0} {:>7.2} {:>7.3} {:>9.3} {:>9.3}  {result}",
+            8.0 * bytes as f64 / original.seconds(),
+            measure("pesq")?,
+            measure("stoi")?,
+            number(encoded, "seconds"),
+            number(decoded, "seconds"),
+        );
+    }
+    Ok(())
+}
+
+fn text(report: &Value, key: &str) -> String {
+    report[key].as_str().unwrap_or_default().to_owned()
+}
+
+fn number(report: &Value, key: &str) -> f64 {
+    report[key].as_f64().unwrap_or(f64::NAN)
 }
 
 /// Runs a command and reads its JSON lines, keyed by the path of the .tsr file.
@@ -79,8 +125,6 @@ fn reports(command: &mut Command) -> Fallible<BTreeMap<PathBuf, Value>> {
 }
 
 fn row(encoded: &Value, decoded: &Value) -> Fallible<()> {
-    let text = |report: &Value, key: &str| report[key].as_str().unwrap_or_default().to_owned();
-    let number = |report: &Value, key: &str| report[key].as_f64().unwrap_or(f64::NAN);
     let (source, result) = (text(encoded, "input"), text(decoded, "output"));
     let (psnr, ssim) = compare(&image::open(&source)?, &image::open(&result)?)?;
     // Real file bytes, not what a report says.

@@ -1,4 +1,4 @@
-"""Makes the sound files beside it: a fifth of a second of two tones, stereo, in every format that is read.
+"""Makes the sound files beside it: a fifth of a second of two tones, stereo, in every format that is read, and in Opus, which is not.
 
     pip install numpy av soundfile && python make.py
 """
