@@ -63,6 +63,25 @@ pub fn sound(error: &tessera_audio::Error) -> Failure {
     }
 }
 
+/// Bytes that begin neither as pictures nor as sounds do.
+pub fn neither(bytes: &[u8]) -> Failure {
+    match bytes {
+        [] => Failure::new(Exit::Input, "it is empty", "check where it came from"),
+        _ if container::is_live(bytes, &Limits::default()) || container::read(bytes, &Limits::default()).is_ok() => {
+            Failure::new(
+                Exit::Input,
+                "it is a .tsr file already",
+                "use 'tessera decode' to turn it into a picture or a sound",
+            )
+        }
+        _ => Failure::new(
+            Exit::Input,
+            "it is neither a picture nor a sound in a known format",
+            "use PNG, JPEG, WebP, TIFF, BMP or GIF, or WAV, FLAC, MP3, AAC, Ogg Vorbis, AIFF, CAF, MP4 or Matroska",
+        ),
+    }
+}
+
 /// Bytes that are no picture, with a better word for files that are known to be something else.
 pub fn unreadable_picture(bytes: &[u8], error: &tessera_image::Error) -> Failure {
     if bytes.is_empty() {

@@ -178,7 +178,7 @@ fn encode(
 ) -> Result<Report> {
     output.check(&job.sink)?;
     let bytes = files::read(&job.source, MAX_INPUT_BYTES)?;
-    let kind = Kind::of(&bytes);
+    let kind = Kind::of(&bytes).ok_or_else(|| explain::neither(&bytes))?;
     if single {
         arguments.refuse_options_of_others(kind)?;
     }

@@ -19,14 +19,23 @@ const SOUNDS: [(usize, &[u8]); 8] = [
     (0, b"\x1a\x45\xdf\xa3"),
 ];
 
+/// First bytes of picture files: PNG, JPEG, WebP, GIF, TIFF of both byte orders, BMP.
+const PICTURES: [(usize, &[u8]); 7] =
+    [(0, b"\x89PNG"), (0, b"\xff\xd8\xff"), (8, b"WEBP"), (0, b"GIF8"), (0, b"II*\0"), (0, b"MM\0*"), (0, b"BM")];
+
 impl Kind {
-    /// The medium that bytes seem to be of: a picture unless they begin as sounds do.
-    pub fn of(bytes: &[u8]) -> Self {
-        let begins = SOUNDS.iter().any(|(at, magic)| bytes.get(*at..).is_some_and(|rest| rest.starts_with(magic)));
+    /// The medium that bytes begin as; `None` for neither.
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        let begins = |list: &[(usize, &[u8])]| {
+            list.iter().any(|(at, magic)| bytes.get(*at..).is_some_and(|rest| rest.starts_with(magic)))
+        };
         let mpeg = matches!(bytes, [0xff, second, ..] if second & 0xe0 == 0xe0);
         // AVIF and HEIC are of the family of MP4.
         let still = bytes.get(8..12).is_some_and(|brand| [&b"avif"[..], b"heic", b"mif1", b"avis"].contains(&brand));
-        if (begins && !still) || mpeg { Self::Sound } else { Self::Picture }
+        if (begins(&SOUNDS) && !still) || mpeg {
+            return Some(Self::Sound);
+        }
+        begins(&PICTURES).then_some(Self::Picture)
     }
 }
 
@@ -39,10 +48,13 @@ mod tests {
         for sound in
             [&b"RIFF....WAVEfmt "[..], b"fLaC", b"OggS", b"ID3\x04", b"\xff\xfb\x90", b"\xff\xf1\x50", b"....ftypM4A "]
         {
-            assert_eq!(Kind::of(sound), Kind::Sound, "{sound:?}");
+            assert_eq!(Kind::of(sound), Some(Kind::Sound), "{sound:?}");
         }
-        for other in [&b"RIFF....WEBPVP8 "[..], b"\xff\xd8\xff\xe0", b"\x89PNG", b"....ftypavif", b"Dear all", b""] {
-            assert_eq!(Kind::of(other), Kind::Picture, "{other:?}");
+        for picture in [&b"RIFF....WEBPVP8 "[..], b"\xff\xd8\xff\xe0", b"\x89PNG", b"MM\0*"] {
+            assert_eq!(Kind::of(picture), Some(Kind::Picture), "{picture:?}");
+        }
+        for neither in [&b"....ftypavif"[..], b"Dear all", b"", b"\xff"] {
+            assert_eq!(Kind::of(neither), None, "{neither:?}");
         }
     }
 }

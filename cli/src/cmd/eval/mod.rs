@@ -164,7 +164,7 @@ const SOUND: Medium<Speech> = Medium {
 fn kind(input: &Input) -> Kind {
     let mut head = Vec::new();
     let read = File::open(&input.path).and_then(|file| file.take(64).read_to_end(&mut head));
-    if read.is_ok() { Kind::of(&head) } else { Kind::Picture }
+    read.ok().and_then(|_| Kind::of(&head)).unwrap_or(Kind::Picture)
 }
 
 fn evaluate<M: Media>(
