@@ -31,15 +31,20 @@ test-rust:
 	fi
 
 # Not part of `make test`: Chromium is 300 MB. Without this target the tests in question are listed as ignored.
-test-browser: ## the page of a report in headless Chromium, installed if it is missing (apt)
+test-browser: ## the pages of a report and of the live server in headless Chromium, installed if it is missing (apt)
 	@if [ -z "$$CHROMIUM" ] && ! command -v chromium chromium-browser google-chrome chrome >/dev/null 2>&1; then \
 	  root=; [ "$$(id -u)" = 0 ] || root=sudo; echo "installing chromium (apt)"; \
 	  $$root apt-get update -qq && $$root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
 	fi
 	$(CARGO) test --locked -p tessera-eval --test report -- --ignored
+	$(CARGO) test --locked -p tessera-serve --test live -- --ignored
 
 bench: setup ## criterion benches: whole encode and decode, token coding
 	$(CARGO) bench --locked -p tessera-tests
+
+bench-live: setup ## latency and real-time factor of the live server: one stream, then fifty
+	$(CARGO) run --release --locked --quiet -p tessera-serve --example load -- 1 20
+	$(CARGO) run --release --locked --quiet -p tessera-serve --example load -- 50 20
 
 bench-large: setup ## encode and decode 100 megapixels, print peak memory
 	$(CARGO) build --release --locked -p tessera-cli -p tessera-tests --bins

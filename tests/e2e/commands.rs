@@ -62,6 +62,7 @@ fn manual_and_completions_cover_every_command() {
         "loss",
         "man",
         "models",
+        "serve",
         "stats",
         "stream",
         "tokens",

@@ -8,4 +8,5 @@ mod eval;
 mod options;
 mod round_trip;
 mod run;
+mod serve;
 mod sounds;
