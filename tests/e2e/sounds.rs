@@ -308,6 +308,12 @@ fn eval_measures_speech_and_shows_it() {
     assert!(page.matches("<audio controls").count() >= 3 && page.contains("Spectrogram of"));
     assert!(page.contains("opus") && page.contains("kilobits per second") && !page.contains("bits per pixel"));
     assert!(report.join("plots/pesq.svg").is_file() && report.join("results/tessera.json").is_file());
+    let silence = out.path().join("silence.wav");
+    fs::write(&silence, write_wav(&Sound::mono(16_000, vec![0.0; 16_000]), Depth::Pcm16).unwrap()).unwrap();
+    let again = ["eval", "--depths", "6,12", "--gallery", "1", "-o"];
+    let said = tessera(again).arg(&report).args([&cut, &silence]).output().unwrap();
+    assert_eq!(said.status.code(), Some(1));
+    assert!(stderr(&said).contains("silence.wav: it is silent"), "{}", stderr(&said));
     let both = tessera(["eval", "-o"]).arg(out.path().join("r")).arg(&cut).arg(sample("text.png")).output().unwrap();
     assert_eq!(both.status.code(), Some(2), "{}", stderr(&both));
 }

@@ -27,6 +27,11 @@ pub trait Media: Sized + Send {
     /// How much there is.
     fn extent(&self) -> Extent;
 
+    /// Why nothing can be measured on it, if so.
+    fn unfit(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The samples as bytes, which with the extent tell it from all others.
     fn bytes(&self) -> Cow<'_, [u8]>;
 }
@@ -114,6 +119,10 @@ impl Media for Speech {
 
     fn extent(&self) -> Extent {
         Extent::Sound { seconds: self.seconds() }
+    }
+
+    fn unfit(&self) -> Option<&'static str> {
+        self.is_silent().then_some("it is silent, and metrics of speech say nothing of silence; leave it out")
     }
 
     fn bytes(&self) -> Cow<'_, [u8]> {

@@ -64,6 +64,15 @@ impl Speech {
         io::write_wav(&self.to_sound(), Depth::Pcm16).map_err(failed)
     }
 
+    /// Whether no 20 ms of it reach −60 dB of full scale.
+    pub fn is_silent(&self) -> bool {
+        let level = |block: &[i16]| {
+            let power: f64 = block.iter().map(|&sample| f64::from(sample).powi(2)).sum();
+            (power / block.len() as f64).sqrt() / 32_768.0
+        };
+        self.samples.chunks(RATE as usize / 50).all(|block| level(block) < 1e-3)
+    }
+
     /// Samples.
     pub fn samples(&self) -> &[i16] {
         &self.samples

@@ -110,6 +110,7 @@ pub fn run<M: Media>(plan: &Plan<'_, M>, folder: &Path, progress: &(dyn Fn(usize
     let mut digests = Vec::new();
     for input in &plan.inputs {
         let what = match M::read(&input.path) {
+            Ok(original) if original.unfit().is_some() => original.unfit().unwrap_or_default().to_owned(),
             Ok(original) => {
                 let extent = original.extent().to_string();
                 digests.push(Some(digest(&[&original.bytes(), extent.as_bytes()])));

@@ -98,6 +98,13 @@ fn a_sound_equals_itself_and_more_noise_is_worse() {
 }
 
 #[test]
+fn silence_is_known_as_such() {
+    let faint = |peak: i16| Speech::new((0..16_000).map(|n| if n % 2 == 0 { peak } else { -peak }).collect()).unwrap();
+    assert!(faint(0).unfit().is_some() && faint(30).unfit().is_some());
+    assert!(faint(40).unfit().is_none() && sample().unfit().is_none());
+}
+
+#[test]
 fn two_lengths_and_too_little_speech_are_refused() {
     let cut = |samples: usize| Speech::new(sample().samples()[..samples].to_vec()).unwrap();
     for name in SPEECH {
