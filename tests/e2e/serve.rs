@@ -105,7 +105,9 @@ fn a_second_interrupt_ends_it_at_once() {
 #[test]
 fn it_asks_for_the_key() {
     let (_server, address) = start(&[], Some("correct-horse-battery"));
-    assert!(matches!(stream(&address, "/v1/encode"), Err(tungstenite::Error::Http(refused)) if refused.status() == 401));
+    assert!(
+        matches!(stream(&address, "/v1/encode"), Err(tungstenite::Error::Http(refused)) if refused.status() == 401)
+    );
     let mut encoder = stream(&address, "/v1/encode?key=correct-horse-battery").unwrap();
     assert_eq!(reply(&mut encoder)["type"], "ready");
 }
