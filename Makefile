@@ -42,9 +42,9 @@ test-browser: ## the pages of a report and of the live server in headless Chromi
 bench: setup ## criterion benches: whole encode and decode, token coding
 	$(CARGO) bench --locked -p tessera-tests
 
-bench-live: setup ## latency and real-time factor of the live server: one stream, then fifty
+bench-live: setup ## latency and real-time factor of the live server: one pair of streams, then twenty-five
 	$(CARGO) run --release --locked --quiet -p tessera-serve --example load -- 1 20
-	$(CARGO) run --release --locked --quiet -p tessera-serve --example load -- 50 20
+	$(CARGO) run --release --locked --quiet -p tessera-serve --example load -- 25 20 8
 
 bench-large: setup ## encode and decode 100 megapixels, print peak memory
 	$(CARGO) build --release --locked -p tessera-cli -p tessera-tests --bins

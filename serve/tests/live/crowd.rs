@@ -95,18 +95,25 @@ async fn there_are_as_many_streams_as_allowed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn twelve_streams_at_once_are_all_whole() {
+async fn fifty_streams_at_once_are_all_whole() {
     let server = Running::start(Options::default()).await;
     let samples = speech(1.0);
-    let wanted = offline_tokens(&samples, 12);
-    let mut tasks = Vec::new();
-    for _ in 0..12 {
-        let client = server.client("/v1/encode").await;
-        let samples = pcm(&samples, 320);
-        tasks.push(tokio::spawn(async move { client.whole(samples, None).await.tokens(12) }));
+    let count = samples.len() as u64;
+    let tokens = offline_tokens(&samples, 12);
+    let heard = offline_samples(&tokens, 12, count);
+    let packet = |(n, &token): (usize, &u16)| Packet { first: n as u16, tokens: vec![token] }.to_bytes(12);
+    let packets: Vec<Vec<u8>> = tokens.iter().enumerate().map(packet).collect();
+    let mut encoders = Vec::new();
+    let mut decoders = Vec::new();
+    for _ in 0..25 {
+        let (encoder, decoder) = (server.client("/v1/encode").await, server.client("/v1/decode").await);
+        let (samples, packets) = (pcm(&samples, 320), packets.clone());
+        encoders.push(tokio::spawn(async move { encoder.whole(samples, None).await.tokens(12) }));
+        decoders.push(tokio::spawn(async move { decoder.whole(packets, Some(count)).await.samples() }));
     }
-    for task in tasks {
-        assert_eq!(task.await.unwrap(), wanted);
+    for (encoder, decoder) in encoders.into_iter().zip(decoders) {
+        assert_eq!(encoder.await.unwrap(), tokens);
+        assert_eq!(decoder.await.unwrap(), heard);
     }
     server.stop().await;
 }
