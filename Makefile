@@ -15,7 +15,7 @@ setup: ## install what is missing (C toolchain, ONNX Runtime)
 build: setup ## release build of the tessera binary (target/release/tessera)
 	$(CARGO) build --release --locked -p tessera-cli
 
-demo: setup ## encode and decode samples/ at three rates, print a table, write demo-out/
+demo: setup ## encode and decode samples/, pictures and sounds, print a table, write demo-out/
 	$(CARGO) build --release --locked -p tessera-cli -p tessera-tests --bins
 	$(CARGO) run --release --locked --quiet -p tessera-tests --bin demo -- $(RATES)
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tessera_audio::{AudioCodec, LiveOptions, io};
 use tessera_core::Limits;
 use tessera_eval::{
-    Speech,
+    Media, Speech,
     metrics::{SPEECH, speech_by_name},
 };
 
@@ -122,6 +122,9 @@ fn measure(codec: &AudioCodec, path: &std::path::Path, place: u64, arguments: &L
     let sound = io::read(&bytes, &Default::default()).map_err(refused)?;
     let sound = io::resample(io::mono(sound), codec.rate()).map_err(refused)?;
     let original = Speech::from_sound(sound.clone()).map_err(unmeasured)?;
+    if let Some(why) = original.unfit() {
+        return Err(Failure::new(Exit::Input, why, ""));
+    }
     let frames = (f64::from(arguments.packet_ms) / 1000.0 * codec.tokens_per_second()).round().max(1.0) as u32;
     let options = LiveOptions { depth: arguments.depth, packet_frames: frames, ..LiveOptions::default() };
     let mut writer = codec.live_writer(options).map_err(refused)?;
