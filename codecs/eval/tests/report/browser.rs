@@ -71,6 +71,7 @@ impl Browser {
     }
 
     /// Opens the page of a server, which may load more from there.
+    #[allow(dead_code, reason = "used by the tests of the server alone")]
     pub fn open_site(&mut self, address: &str, width: u32) {
         self.home = format!("http://{address}/");
         self.visit(&self.home.clone(), width);
