@@ -14,8 +14,18 @@ use crate::token::{GridShape, TokenGrid};
 /// # Errors
 /// As [`TokenPrior::session`].
 pub fn encode_tokens(grid: &TokenGrid, prior: &dyn TokenPrior) -> Result<Vec<u8>> {
+    encode_joined(&[grid], prior)
+}
+
+/// Codes grids one after the other as one stream: each from fresh state under `prior`, but closed only once.
+///
+/// # Errors
+/// As [`TokenPrior::session`].
+pub fn encode_joined(grids: &[&TokenGrid], prior: &dyn TokenPrior) -> Result<Vec<u8>> {
     let mut encoder = BitEncoder::new();
-    for_each_decision(grid, prior, |bit, one| encoder.put(bit, one))?;
+    for grid in grids {
+        for_each_decision(grid, prior, |bit, one| encoder.put(bit, one))?;
+    }
     Ok(encoder.finish())
 }
 
@@ -34,9 +44,38 @@ pub fn decode_tokens(
     prior: &dyn TokenPrior,
     limits: &Limits,
 ) -> Result<TokenGrid> {
+    let mut decoder = BitDecoder::new(payload)?;
+    let grid = decode_next(&mut decoder, shape, depths, prior, limits)?;
+    decoder.finish()?;
+    Ok(grid)
+}
+
+/// Decodes a stream of [`encode_joined`] whose grids have one level each, of these shapes and depths.
+///
+/// # Errors
+/// As [`decode_tokens`].
+pub fn decode_joined(
+    payload: &[u8],
+    grids: &[(GridShape, u8)],
+    prior: &dyn TokenPrior,
+    limits: &Limits,
+) -> Result<Vec<TokenGrid>> {
+    let mut decoder = BitDecoder::new(payload)?;
+    let next = |&(shape, depth): &(GridShape, u8)| decode_next(&mut decoder, shape, &[depth], prior, limits);
+    let grids = grids.iter().map(next).collect::<Result<_>>()?;
+    decoder.finish()?;
+    Ok(grids)
+}
+
+fn decode_next(
+    decoder: &mut BitDecoder<'_>,
+    shape: GridShape,
+    depths: &[u8],
+    prior: &dyn TokenPrior,
+    limits: &Limits,
+) -> Result<TokenGrid> {
     let mut grid = TokenGrid::with_limits(shape, depths, limits)?;
     let mut session = prior.session(shape, depths)?;
-    let mut decoder = BitDecoder::new(payload)?;
     let per_level = grid.level(0).len();
     let levels = grid.tokens_mut().chunks_exact_mut(per_level);
     for (tokens, &depth) in levels.zip(depths) {
@@ -51,7 +90,6 @@ pub fn decode_tokens(
             session.observe(*token);
         }
     }
-    decoder.finish()?;
     Ok(grid)
 }
 

@@ -24,7 +24,7 @@ mod range;
 mod searched;
 
 pub use adaptation::Adaptation;
-pub use coding::{decode_tokens, encode_tokens, ideal_bits};
+pub use coding::{decode_joined, decode_tokens, encode_joined, encode_tokens, ideal_bits};
 pub use network::{LevelTensors, NetworkPrior, PriorTensors};
 pub use prior::{PriorSession, TokenPrior, UniformPrior};
 pub use searched::{Search, encode_searched};
