@@ -12,6 +12,7 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
+use tessera_audio::AudioCodec;
 
 use crate::failure::{Exit, Failure, Result};
 
@@ -60,6 +61,11 @@ struct Ends {
     /// Say at the end, on standard error, how long sound waited
     #[arg(long)]
     latency: bool,
+}
+
+/// Frames of a packet of so many milliseconds.
+pub fn packet_frames(codec: &AudioCodec, milliseconds: u32) -> u32 {
+    (f64::from(milliseconds) / 1000.0 * codec.tokens_per_second()).round().max(1.0) as u32
 }
 
 fn is_dash(path: &Path) -> bool {

@@ -10,6 +10,7 @@ mod tokens;
 use std::sync::Arc;
 
 use tessera_core::Limits;
+use tessera_core::container::Live;
 use tessera_models::Pack;
 
 use crate::error::Result;
@@ -110,14 +111,10 @@ impl AudioCodec {
         LiveWriter::new(Arc::clone(&self.model), options)
     }
 
-    /// Bits a second of a live stream before entropy coding, packets' heads and repeated headers included.
-    ///
-    /// # Errors
-    /// As [`live_writer`](Self::live_writer).
-    pub fn live_bits_per_second(&self, options: &LiveOptions) -> Result<f64> {
-        let depth = options.depth.unwrap_or(self.model.parts.book().depth());
-        let header = self.live_writer(*options)?.header().len();
-        Ok(options.bits_per_second(depth, header, self.tokens_per_second()))
+    /// Samples of a finished live stream, from the number of its closing packet and how far that one's tokens reach.
+    pub fn live_samples(&self, live: Live, (packets, reach): (u32, u32)) -> u64 {
+        let frames = u64::from(packets) * u64::from(live.packet_frames);
+        (frames * self.hop() as u64 + u64::from(reach)).saturating_sub(self.model.spectrum.overlap() as u64)
     }
 
     /// A reader of live streams.
