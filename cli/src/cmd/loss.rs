@@ -178,7 +178,8 @@ fn measure(codec: &AudioCodec, path: &std::path::Path, place: u64, arguments: &L
             samples.extend(reader.finish().map_err(refused)?.samples);
             let heard = tessera_audio::Sound::mono(codec.rate(), samples);
             let heard = Speech::from_sound(heard).map_err(unmeasured)?;
-            let values = SPEECH.map(|name| speech_by_name(name).and_then(|mut metric| metric.measure(&original, &heard)));
+            let values =
+                SPEECH.map(|name| speech_by_name(name).and_then(|mut metric| metric.measure(&original, &heard)));
             let values = values.into_iter().collect::<tessera_eval::Result<Vec<f64>>>().map_err(unmeasured)?;
             let delay_ms = 1000.0 * writer.delay_samples() as f64 / f64::from(codec.rate());
             let bits = writer.measured_bits_per_second().unwrap_or_default();
@@ -197,7 +198,11 @@ fn measure(codec: &AudioCodec, path: &std::path::Path, place: u64, arguments: &L
 }
 
 fn table(rows: &[Row]) -> String {
-    let head = ["interleave", "repeat", "delay", "lost, asked", "lost", "kbit/s"].into_iter().chain(SPEECH).map(str::to_owned).collect();
+    let head = ["interleave", "repeat", "delay", "lost, asked", "lost", "kbit/s"]
+        .into_iter()
+        .chain(SPEECH)
+        .map(str::to_owned)
+        .collect();
     let line = |row: &Row| {
         let share = 100.0 * row.lost as f64 / row.packets.max(1) as f64;
         let cells = [

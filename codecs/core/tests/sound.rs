@@ -329,7 +329,9 @@ fn a_kept_stream_tells_where_it_may_be_joined() {
         let points = joining_points(&bytes[..end], &limits);
         assert!(points.is_err() || points.unwrap()[0] == expected[0]);
     }
-    assert!(joining_points(&write(&whole(5, None), &[Chunk::new(ChunkKind::Tokens, vec![])]).unwrap(), &limits).is_err());
+    assert!(
+        joining_points(&write(&whole(5, None), &[Chunk::new(ChunkKind::Tokens, vec![])]).unwrap(), &limits).is_err()
+    );
 }
 
 proptest! {

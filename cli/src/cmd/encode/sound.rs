@@ -24,6 +24,11 @@ pub struct SoundArgs {
     #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u8).range(1..=16))]
     pub depth: Option<u8>,
 
+    /// Bits a second that a file takes, everything included: at most so many, and no less than 2 % below where the sound has that
+    /// much to say
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "depth")]
+    pub bps: Option<u32>,
+
     /// What is coded of a stereo sound; mono takes half the bits
     #[arg(long, value_enum, default_value_t = StereoChoice::Auto)]
     pub stereo: StereoChoice,
@@ -131,7 +136,8 @@ pub fn encode(
     drop(bytes);
     let options = EncodeOptions {
         depth: arguments.depth,
-        lambda: codec.search_lambda(),
+        lambda: if arguments.bps.is_some() { 0.0 } else { codec.search_lambda() },
+        bits_per_second: arguments.bps,
         stereo: arguments.stereo(),
         source,
         ..EncodeOptions::default()

@@ -4,6 +4,7 @@ mod decode;
 mod encode;
 mod inspect;
 mod options;
+mod rate;
 mod segments;
 mod tokens;
 
@@ -20,7 +21,7 @@ use crate::stream::{StreamDecoder, StreamEncoder};
 pub use decode::Decoded;
 pub use encode::Encoded;
 pub use inspect::{Inspection, inspect};
-pub use options::{CodecOptions, DecodeOptions, EncodeOptions, Source, Stereo};
+pub use options::{CodecOptions, DecodeOptions, EncodeOptions, Source, Span, Stereo};
 pub use tokens::Tokens;
 
 /// Encoder and decoder of sounds with one model pack.
@@ -75,6 +76,17 @@ impl AudioCodec {
     /// Squared latent distance that a bit is worth by the pack's word, for [`EncodeOptions::lambda`].
     pub fn search_lambda(&self) -> f32 {
         self.model.parts.search_lambda
+    }
+
+    /// Squared latent distance that the last bit of a token of `depth` bits saves: from centroids to those above them, on average.
+    pub(crate) fn last_bit(&self, depth: u8) -> f32 {
+        let book = self.model.parts.book();
+        let saved = |path: u16| -> f32 {
+            let pairs = book.centroid(depth, path).iter().zip(book.centroid(depth - 1, path >> 1));
+            pairs.map(|(own, above)| (own - above) * (own - above)).sum()
+        };
+        let count = 1u32 << depth;
+        (0..count).map(|path| saved(path as u16)).sum::<f32>() / count as f32
     }
 
     /// Most samples that go into an encoder after a sample before the decoder gives it: the window.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tessera_core::container::live::{Event, PacketReader};
 use tessera_core::container::{Duration, Header, Live, MediaShape};
-use tessera_core::entropy::decode_joined;
-use tessera_core::{Error as CoreError, Limits};
+use tessera_core::entropy::TokenDecoder;
+use tessera_core::{Error as CoreError, Limits, TokenGrid};
 
 use super::packet_shape;
 use crate::error::{Error, Result};
@@ -22,8 +22,8 @@ const LOST: u32 = 1;
 pub struct Received {
     /// Samples at the model's rate, those that stand in for lost ones included.
     pub samples: Vec<f32>,
-    /// Tokens that arrived whole, in the order of time.
-    pub tokens: Vec<u16>,
+    /// What is known of the frames, in the order of time: of a token known to d bits the heap node 2^d + bits, of a lost one 1.
+    pub nodes: Vec<u32>,
     /// Frames whose packet was lost and of which another repeats the leading bits.
     pub repaired: u64,
     /// Frames that were lost and concealed.
@@ -205,26 +205,20 @@ impl Stream {
             self.decoder.end_at(end.saturating_sub((joined + self.skipped) * hop));
         }
 
-        let prior = model.prior(self.header.prior)?;
-        let mut grids = vec![(packet_shape(frames), self.decoder.depth())];
-        if live.repeat > 0 && sequence > 0 {
-            grids.push((packet_shape(live.packet_frames), live.repeat));
-        }
-        let known = decode_joined(payload, &grids, prior, limits).unwrap_or_default();
-        let node = |depth: u8, token: u16| 1 << depth | u32::from(token);
-        if let Some(again) = known.get(1) {
-            let (group, turn) = ((sequence - 1) / packets, (sequence - 1) % packets);
-            let first = group * u64::from(live.group_frames()) + turn;
-            for (n, &token) in (0u64..).zip(again.tokens()) {
-                self.learn(first + n * packets, node(live.repeat, token));
-            }
-        }
+        let (own, again) = self.tokens(model, limits, frames, sequence > 0, payload).unwrap_or_default();
         // What stands in for a gap goes over into what comes after it.
         let whole = reach.map_or(live.group_frames(), |_| frames) as usize;
         self.window.resize((start - self.begin) as usize + whole, LOST);
+        if let Some(again) = again {
+            let (group, turn) = ((sequence - 1) / packets, (sequence - 1) % packets);
+            let first = group * u64::from(live.group_frames()) + turn;
+            for (n, node) in (0u64..).zip(nodes(&again)) {
+                received.repaired += u64::from(self.learn(first + n * packets, node));
+            }
+        }
         let step = if reach.is_some() { 1 } else { packets };
-        for (n, &token) in (0u64..).zip(known.first().map_or(&[][..], |own| own.tokens())) {
-            self.learn(start + turn + n * step, node(self.decoder.depth(), token));
+        for (n, node) in (0u64..).zip(own.iter().flat_map(nodes)) {
+            self.learn(start + turn + n * step, node);
         }
         match turn + 1 == packets || reach.is_some() {
             true => self.flush(usize::MAX, received)?,
@@ -234,11 +228,37 @@ impl Stream {
         Ok(())
     }
 
+    /// A packet's own tokens, and those that it repeats if it is not the first.
+    fn tokens(
+        &self,
+        model: &Model,
+        limits: &Limits,
+        frames: u32,
+        is_later: bool,
+        payload: &[u8],
+    ) -> Result<(Option<TokenGrid>, Option<TokenGrid>)> {
+        let (live, prior) = (self.live, model.prior(self.header.prior)?);
+        let mut depth = self.decoder.depth();
+        let mut decoder = TokenDecoder::new(payload)?;
+        if live.bits_per_second.is_some() {
+            depth -= decoder.take_count(depth - 1)?;
+        }
+        let own = decoder.take_grid(packet_shape(frames), &[depth], prior, limits)?;
+        let again = match live.repeat > 0 && is_later {
+            true => Some(decoder.take_grid(packet_shape(live.packet_frames), &[live.repeat], prior, limits)?),
+            false => None,
+        };
+        decoder.finish()?;
+        Ok((Some(own), again))
+    }
+
     /// Tokens of a closing packet, which is the first of its group.
     fn closing_frames(&self, model: &Model, reach: u32, turn: u64) -> Result<u32> {
         let frames = u64::from(reach).div_ceil(model.spectrum.hop() as u64);
         let frames = u32::try_from(frames).ok().filter(|frames| (1..=self.live.group_frames()).contains(frames));
-        frames.filter(|_| turn == 0).ok_or_else(|| Error::corrupt("the closing packet reaches further than a group of packets"))
+        frames
+            .filter(|_| turn == 0)
+            .ok_or_else(|| Error::corrupt("the closing packet reaches further than a group of packets"))
     }
 
     /// Makes the window reach to frame `start`. Of a gap that is too long only the begin is filled, and is decoded.
@@ -257,12 +277,14 @@ impl Stream {
         Ok(())
     }
 
-    /// Takes down what is known of a frame of the window if nothing better is.
-    fn learn(&mut self, frame: u64, node: u32) {
+    /// Takes down what is known of a frame of the window if nothing was; says whether that was so.
+    fn learn(&mut self, frame: u64, node: u32) -> bool {
         let at = frame.checked_sub(self.begin).and_then(|at| usize::try_from(at).ok());
-        if let Some(known) = at.and_then(|at| self.window.get_mut(at)) {
-            *known = node.max(*known);
-        }
+        let Some(known) = at.and_then(|at| self.window.get_mut(at)).filter(|known| **known == LOST) else {
+            return false;
+        };
+        *known = node;
+        true
     }
 
     /// Decodes what there is before frame `start`; what is missing is concealed.
@@ -276,15 +298,15 @@ impl Stream {
         let rest = self.window.split_off(count.min(self.window.len()));
         let nodes = std::mem::replace(&mut self.window, rest);
         self.begin += nodes.len() as u64;
-        let whole = 1 << self.decoder.depth();
-        for &node in &nodes {
-            match node {
-                LOST => received.concealed += 1,
-                node if node < whole => received.repaired += 1,
-                node => received.tokens.push((node - whole) as u16),
-            }
-        }
+        received.concealed += nodes.iter().filter(|&&node| node == LOST).count() as u64;
         received.samples.extend(self.decoder.push_known(&nodes, self.window.first().copied().unwrap_or(LOST))?);
+        received.nodes.extend(nodes);
         Ok(())
     }
+}
+
+/// The tokens of a packet as heap nodes.
+fn nodes(grid: &TokenGrid) -> impl Iterator<Item = u32> + '_ {
+    let depth = grid.depths()[0];
+    grid.tokens().iter().map(move |&token| 1 << depth | u32::from(token))
 }

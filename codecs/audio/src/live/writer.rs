@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use tessera_core::container::live::PacketWriter;
 use tessera_core::container::{Channels, Duration, Header, Live, MediaShape, PriorKind};
-use tessera_core::entropy::{Search, encode_joined, encode_searched};
-use tessera_core::vq::NestedCodebook;
+use tessera_core::entropy::TokenEncoder;
 use tessera_core::{Rung, TokenGrid};
 
 use super::packet_shape;
@@ -14,15 +13,13 @@ use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::stream::LatentStream;
 
-/// Codewords that the search weighs.
-static CANDIDATES: std::sync::LazyLock<usize> = std::sync::LazyLock::new(|| std::env::var("CAND").ok().and_then(|v| v.parse().ok()).unwrap_or(8));
 /// Bytes that the index at the end will have for a joining point.
 const INDEX_ENTRY: usize = 4;
 
 /// How a live stream is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LiveOptions {
-    /// Bits of a token. Default: the pack's most.
+    /// Bits of a token, at most where a rate is kept. Default: the pack's most, or what the rate needs.
     pub depth: Option<u8>,
     /// Tokens of a packet. Default 40, half a second at 80 tokens a second. A packet waits for its last token and costs
     /// about five bytes beyond them.
@@ -32,10 +29,10 @@ pub struct LiveOptions {
     pub interleave: u32,
     /// Leading bits of its tokens that the next packet repeats. Default 0.
     pub repeat: u8,
-    /// Bits a second that the whole stream takes at most. The header announces it, and tokens are chosen so that it is kept.
-    /// Default: none, the nearest tokens whatever they cost.
+    /// Bits a second that the whole stream takes. The header announces it, and packets have tokens of as many bits as it allows.
+    /// Default: none, all tokens have the same bits, whatever they cost.
     pub bits_per_second: Option<u32>,
-    /// Frames from one repetition of the header to the next at least, so that a reader can join; 0 for none. Default 800.
+    /// Frames from one repetition of the header to the next at least, so that a reader can join; 0 for none. Default 1,600, 20 s.
     pub header_every: u32,
     /// How tokens are coded. Default: with the pack's trained prior where it has one.
     pub prior: Option<PriorKind>,
@@ -49,7 +46,7 @@ impl Default for LiveOptions {
             interleave: 1,
             repeat: 0,
             bits_per_second: None,
-            header_every: 800,
+            header_every: 1600,
             prior: None,
         }
     }
@@ -58,8 +55,8 @@ impl Default for LiveOptions {
 /// What a push brings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sent {
-    /// The tokens of the packets, in the order of the packets.
-    pub tokens: Vec<u16>,
+    /// Tokens of the packets, repeated ones not counted again.
+    pub tokens: u64,
     /// Whole packets, to be sent or written one after the other. One may begin with the header.
     pub packets: Vec<Vec<u8>>,
 }
@@ -83,14 +80,12 @@ pub struct LiveWriter {
     /// Packets from one header to the next; `None` for the first header alone.
     header_every: Option<u32>,
     rate: Option<RateControl>,
-    /// Squared latent distance that the last bit of a token saves.
-    bit_worth: f32,
     /// Bytes that the rate control has paid for and that come at the end.
     owed: usize,
     /// Latents of the frames of the group that is not full yet.
     pending: Vec<f32>,
     /// Tokens of the packet before.
-    last: Vec<u16>,
+    last: Option<TokenGrid>,
     bytes: u64,
     samples: u64,
     finished: bool,
@@ -98,7 +93,13 @@ pub struct LiveWriter {
 
 impl LiveWriter {
     pub(crate) fn new(model: Arc<Model>, options: LiveOptions) -> Result<Self> {
-        let depth = options.depth.unwrap_or(model.parts.book().depth());
+        let tokens_per_second = f64::from(model.parts.sample_rate) / model.spectrum.hop() as f64;
+        let full = model.parts.book().depth();
+        let depth = options.depth.unwrap_or_else(|| match options.bits_per_second {
+            None => full,
+            // Speech does with two thirds of its tokens' bits, and now and then with less.
+            Some(bits) => ((1.5 * f64::from(bits) / tokens_per_second).ceil() as u8).clamp(model.parts.min_depth, full),
+        });
         model.check_depth(depth)?;
         let prior = options.prior.unwrap_or(model.default_prior());
         model.prior(prior)?;
@@ -120,7 +121,8 @@ impl LiveWriter {
         };
         // Checks the options too.
         let packets = PacketWriter::new(&header)?;
-        let tokens_per_second = f64::from(model.parts.sample_rate) / model.spectrum.hop() as f64;
+        let least = model.parts.min_depth.max(options.repeat).min(depth);
+        let rate = |bits: u32| RateControl::new(bits.into(), tokens_per_second, least..=depth);
         let groups = options.header_every.div_ceil(live.group_frames());
         Ok(Self {
             latents: LatentStream::new(Arc::clone(&model)),
@@ -129,11 +131,10 @@ impl LiveWriter {
             depth,
             prior,
             header_every: (groups > 0).then(|| groups.saturating_mul(live.interleave)),
-            rate: options.bits_per_second.map(|bits| RateControl::new(bits.into(), tokens_per_second)),
-            bit_worth: bit_worth(model.parts.book(), depth),
+            rate: options.bits_per_second.map(rate),
             owed: 0,
             pending: Vec::new(),
-            last: Vec::new(),
+            last: None,
             bytes: 0,
             samples: 0,
             finished: false,
@@ -216,9 +217,11 @@ impl LiveWriter {
         let is_joining = next == 0 || self.header_every.is_some_and(|every| next.is_multiple_of(every));
         let is_joining = is_joining && reach.is_none();
         let (packets, again) = (&self.packets, self.repeated()?);
-        let coder = Coder { model: &self.model, depth: self.depth, prior: self.prior, latents };
-        let make = |lambda| {
-            let (grid, payload) = coder.code(lambda, again.as_ref())?;
+        let coder = Coder { model: &self.model, prior: self.prior, latents, again: again.as_ref() };
+        // Where a rate is kept, a packet says by how many bits its tokens are shallower.
+        let most = self.rate.as_ref().map(|_| self.depth);
+        let make = |depth| {
+            let (grid, payload) = coder.code(depth, most)?;
             let mut packets = packets.clone();
             let packet = match reach {
                 // A closing packet that is the first, too, has the header.
@@ -230,13 +233,13 @@ impl LiveWriter {
             Ok::<_, Error>((grid, packets, packet))
         };
         let (grid, packets, packet) = match &mut self.rate {
-            None => make(0.0)?,
+            None => make(self.depth)?,
             Some(rate) => {
-                let (unit, owed) = (self.bit_worth, &mut self.owed);
+                let owed = &mut self.owed;
                 *owed += if is_joining && next > 0 { INDEX_ENTRY } else { 0 };
                 let frames = latents.len() / self.model.parts.book().dim();
-                rate.choose(frames as f64, reach.is_some(), |strength| {
-                    let made = make(strength * unit)?;
+                rate.choose(frames as f64, reach.is_some(), |depth| {
+                    let made = make(depth)?;
                     let bytes = match reach {
                         Some(_) => made.2.len() as f64 - *owed as f64,
                         None if is_joining && next > 0 => (made.2.len() + INDEX_ENTRY) as f64,
@@ -248,20 +251,19 @@ impl LiveWriter {
         };
         self.packets = packets;
         self.bytes += packet.len() as u64;
-        sent.tokens.extend(grid.tokens());
+        sent.tokens += grid.tokens().len() as u64;
         sent.packets.push(packet);
-        self.last = grid.tokens().to_vec();
+        self.last = Some(grid);
         Ok(())
     }
 
     /// What the next packet says again of the last one.
     fn repeated(&self) -> Result<Option<TokenGrid>> {
         let repeat = self.live.repeat;
-        if repeat == 0 || self.last.is_empty() {
-            return Ok(None);
-        }
-        let coarse = self.last.iter().map(|token| token >> (self.depth - repeat)).collect();
-        Ok(Some(TokenGrid::from_tokens(packet_shape(self.last.len() as u32), &[repeat], coarse)?))
+        let Some(last) = self.last.as_ref().filter(|_| repeat > 0) else { return Ok(None) };
+        let less = last.depths()[0] - repeat;
+        let coarse = last.tokens().iter().map(|token| token >> less).collect();
+        Ok(Some(TokenGrid::from_tokens(last.shape(), &[repeat], coarse)?))
     }
 
     fn check_open(&self) -> Result<()> {
@@ -272,40 +274,29 @@ impl LiveWriter {
     }
 }
 
-/// Mean squared distance from the centroids of a depth to those above them.
-fn bit_worth(book: &NestedCodebook, depth: u8) -> f32 {
-    let squared = |(a, b): (&f32, &f32)| (a - b) * (a - b);
-    let from_above = |path: u16| -> f32 {
-        let (own, above) = (book.centroid(depth, path), book.centroid(depth - 1, path >> 1));
-        own.iter().zip(above).map(squared).sum()
-    };
-    let count = 1u32 << depth;
-    (0..count).map(|path| from_above(path as u16)).sum::<f32>() / count as f32
-}
-
 /// Makes the payload of a packet.
 struct Coder<'a> {
     model: &'a Model,
-    depth: u8,
     prior: PriorKind,
     latents: &'a [f32],
+    again: Option<&'a TokenGrid>,
 }
 
 impl Coder<'_> {
-    /// Tokens, for which a bit is worth `lambda`, and the payload that they make with those that are repeated.
-    fn code(&self, lambda: f32, again: Option<&TokenGrid>) -> Result<(TokenGrid, Vec<u8>)> {
-        let (codebook, rung) = (&self.model.parts.codebook, Rung { levels: 1, depth: self.depth });
+    /// The nearest tokens of `depth` bits and their payload, in a stream of tokens of at most `most` bits.
+    fn code(&self, depth: u8, most: Option<u8>) -> Result<(TokenGrid, Vec<u8>)> {
         let frames = self.latents.len() / self.model.parts.book().dim();
-        let (shape, prior) = (packet_shape(frames as u32).positions(), self.model.prior(self.prior)?);
-        let grid = match lambda {
-            0.0 => codebook.quantize(self.latents, shape, rung)?,
-            _ => {
-                let search = Search { lambda, candidates: *CANDIDATES };
-                encode_searched(self.latents, shape, rung, codebook, prior, search)?
-            }
-        };
-        let grids: Vec<&TokenGrid> = [Some(&grid), again].into_iter().flatten().collect();
-        let payload = encode_joined(&grids, prior)?;
-        Ok((grid, payload))
+        let shape = packet_shape(frames as u32).positions();
+        let grid = self.model.parts.codebook.quantize(self.latents, shape, Rung { levels: 1, depth })?;
+        let prior = self.model.prior(self.prior)?;
+        let mut encoder = TokenEncoder::default();
+        if let Some(most) = most {
+            encoder.put_count(most - depth, most - 1);
+        }
+        encoder.put_grid(&grid, prior)?;
+        if let Some(again) = self.again {
+            encoder.put_grid(again, prior)?;
+        }
+        Ok((grid, encoder.finish()))
     }
 }

@@ -1,18 +1,12 @@
-//! Tokens to samples, and what stands in for tokens that are lost.
+//! Tokens to samples.
 
 use std::sync::Arc;
 
 use super::BLOCK;
+use super::conceal::{Memory, SILENT, fade};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::spectrum::Synthesis;
-
-/// Lost frames that keep the level of the last one that arrived.
-const HELD: u64 = 2;
-/// Nepers that each further lost frame is quieter.
-const FADE_STEP: f32 = 0.15;
-/// Lost frames after which there is silence, and the network starts again.
-const SILENT: u64 = 32;
 
 /// The heap node of a token of which nothing is known.
 const LOST: u32 = 1;
@@ -35,7 +29,7 @@ struct State {
     synthesis: Synthesis,
     /// The latent of the last token that arrived.
     last: Vec<f32>,
-    history: Vec<u16>,
+    memory: Memory,
     /// Frames lost since then.
     lost: u64,
     frames: u64,
@@ -49,7 +43,7 @@ impl State {
             network: Vec::new(),
             synthesis: Synthesis::new(model.spectrum.clone()),
             last: Vec::new(),
-            history: Vec::new(),
+            memory: Memory::default(),
             lost: 0,
             frames: 0,
             samples: 0,
@@ -109,14 +103,8 @@ impl StreamDecoder {
                 continue;
             }
             for &node in run {
-                if node >> self.depth == 1 {
-                    self.state.history.push((node - (1 << self.depth)) as u16);
-                } else {
-                    self.state.history.clear();
-                }
+                self.remember(node);
             }
-            let cut = self.state.history.len().saturating_sub(24);
-            self.state.history.drain(..cut);
             for block in run.chunks(BLOCK) {
                 let latents: Vec<f32> = block.iter().flat_map(|&node| self.latent(node)).copied().collect();
                 self.synthesise(&latents, |_| 0.0, &mut samples)?;
@@ -127,38 +115,14 @@ impl StreamDecoder {
         Ok(self.cut(samples))
     }
 
-    fn predicted(&self, count: usize, greedy: bool) -> Result<Vec<f32>> {
-        let Some(prior) = &self.model.parts.prior else { return Ok(vec![]) };
-        use tessera_core::entropy::TokenPrior;
-        let h = &self.state.history;
-        let shape = tessera_core::GridShape { levels: 1, t: (h.len() + count) as u32, y: 1, x: 1 };
-        let mut session = prior.session(shape, &[self.depth])?;
-        for &token in h { session.observe(token); }
-        let book = self.model.parts.book();
-        let mut out = Vec::new();
-        let top = self.depth.min(7);
-        for _ in 0..count {
-            let mut p = vec![0f32; 2 << top];
-            p[1] = 1.0;
-            for node in 1..1usize << top {
-                let one = f32::from(session.probability(node)) / 65536.0;
-                p[2 * node] = p[node] * (1.0 - one);
-                p[2 * node + 1] = p[node] * one;
-            }
-            let mut best = (0.0, 0);
-            let mut mean = vec![0f32; book.dim()];
-            for leaf in 0..1usize << top {
-                let q = p[(1 << top) + leaf];
-                if q > best.0 { best = (q, leaf); }
-                for (m, c) in mean.iter_mut().zip(book.centroid(top, leaf as u16)) { *m += q * c; }
-            }
-            let mut node = (1 << top) + best.1;
-            for _ in top..self.depth { node = 2 * node + usize::from(session.probability(node) >= 1 << 15); }
-            let token = (node - (1 << self.depth)) as u16;
-            session.observe(token);
-            if greedy { out.extend(book.centroid(self.depth, token)) } else { out.extend(mean) }
-        }
-        Ok(out)
+    /// Takes a token into account that is known to some bits; the nearest whole one stands for it.
+    fn remember(&mut self, node: u32) {
+        let whole = 1 << self.depth;
+        let token = match node.checked_sub(whole) {
+            Some(token) => token as u16,
+            None => self.model.parts.book().nearest(self.depth, self.latent(node)).0,
+        };
+        self.state.memory.add(token);
     }
 
     /// The centroid of a heap node from 1 to 2^(depth + 1) - 1.
@@ -167,41 +131,22 @@ impl StreamDecoder {
         self.model.parts.book().centroid(depth, (node - (1 << depth)) as u16)
     }
 
-    /// Stands in for lost tokens. The sound goes over from the last latent to the next one if that is known, and is quieter the
-    /// farther it is from what is known.
+    /// Stands in for lost tokens: what the prior expects, or else the last latent, goes over into the next latent if that is known,
+    /// and is quieter the farther it is from what is known.
     fn bridge(&mut self, frames: u64, next: Option<Vec<f32>>, samples: &mut Vec<f32>) -> Result<()> {
         let mut left = frames;
-        while left > 0 && self.state.lost < SILENT && !self.state.last.is_empty() {
-            let count = left.min(SILENT - self.state.lost).min(BLOCK as u64);
-            let mut latents = Vec::new();
-            let mode = std::env::var("CONCEAL").unwrap_or_else(|_| "line".into());
-            let guess = if mode.starts_with("prior") { self.predicted(count as usize, mode.contains("greedy"))? } else { Vec::new() };
-            for n in 0..count {
-                if mode == "hold" { latents.extend(&self.state.last); continue; }
-                if !guess.is_empty() {
-                    let g = &guess[n as usize * self.state.last.len()..][..self.state.last.len()];
-                    let share = if mode.contains("line") { (n + 1) as f32 / (left + 1) as f32 } else { 0.0 };
-                    match &next {
-                        Some(next) => latents.extend(g.iter().zip(next).map(|(from, to)| from + share * (to - from))),
-                        None => latents.extend(g),
-                    }
-                    continue;
-                }
-                let share = (n + 1) as f32 / (left + 1) as f32;
-                match &next {
-                    Some(next) => {
-                        latents.extend(self.state.last.iter().zip(next).map(|(from, to)| from + share * (to - from)))
-                    }
-                    None => latents.extend(&self.state.last),
+        if self.state.lost < SILENT && !self.state.last.is_empty() {
+            let count = left.min(SILENT - self.state.lost);
+            let expected = self.state.memory.go_on(&self.model, self.depth, count as usize)?;
+            let mut latents = expected.unwrap_or_else(|| self.state.last.repeat(count as usize));
+            if let Some(next) = &next {
+                for (n, latent) in (1u64..).zip(latents.chunks_exact_mut(next.len())) {
+                    let share = n as f32 / (frames + 1) as f32;
+                    latent.iter_mut().zip(next).for_each(|(value, next)| *value += share * (next - *value));
                 }
             }
-            let lost = self.state.lost;
-            let until = next.as_ref().filter(|_| mode != "hold").map_or(u64::MAX, |_| left);
-            let fade = |n: usize| {
-                let n = n as u64;
-                (lost + n + 1).min(until - n.min(until)).saturating_sub(HELD) as f32 * FADE_STEP
-            };
-            self.synthesise(&latents, fade, samples)?;
+            let (lost, until) = (self.state.lost + 1, next.map_or(u64::MAX, |_| frames));
+            self.synthesise(&latents, |n| fade(lost + n as u64, until.saturating_sub(n as u64)), samples)?;
             self.state.last = latents[latents.len() - self.model.parts.book().dim()..].to_vec();
             self.state.lost += count;
             left -= count;

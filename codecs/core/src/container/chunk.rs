@@ -40,8 +40,7 @@ pub enum ChunkKind {
 }
 
 impl ChunkKind {
-    const ALL: [Self; 7] =
-        [Self::Tokens, Self::Alpha, Self::Exif, Self::Icc, Self::Packet, Self::Closing, Self::Index];
+    const ALL: [Self; 7] = [Self::Tokens, Self::Alpha, Self::Exif, Self::Icc, Self::Packet, Self::Closing, Self::Index];
 
     /// Whether a reader that does not know the kind may skip it.
     pub fn is_ancillary(self) -> bool {

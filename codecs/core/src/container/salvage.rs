@@ -126,9 +126,7 @@ impl<'a> Search<'a> {
             return true;
         }
         match self.chunk(at) {
-            Ok((raw, next)) if raw.short => {
-                next == self.data.len() || self.is_header(next) || self.chunk(next).is_ok()
-            }
+            Ok((raw, next)) if raw.short => next == self.data.len() || self.is_header(next) || self.chunk(next).is_ok(),
             found => found.is_ok(),
         }
     }

@@ -4,7 +4,7 @@ use super::MAX_PAYLOAD;
 use crate::container::bytes::{Bytes, put_varint};
 use crate::container::chunk::{ChunkKind, Owner, RawChunk};
 use crate::container::header::Header;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::limits::Limits;
 
 /// Most points of an index. When there are more, every other one is dropped.
@@ -67,11 +67,9 @@ impl Index {
 /// # Errors
 /// As a header's, and [`Error::Unsupported`] if `data` does not begin with a live stream.
 pub fn joining_points(data: &[u8], limits: &Limits) -> Result<Vec<JoiningPoint>> {
+    super::header(data, limits)?;
     let mut bytes = Bytes::new(data, 0);
-    let header = Header::parse(&mut bytes, limits)?;
-    if !header.media.is_live() {
-        return Err(Error::unsupported("the file is no live stream"));
-    }
+    Header::parse(&mut bytes, limits)?;
     let own = bytes.since(0);
     let stream = Stream { data, own, owner: Owner { crc: crc32c::crc32c(own), live: true } };
     Ok(stream.indexed().unwrap_or_else(|| stream.searched()))

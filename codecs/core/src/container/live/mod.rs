@@ -21,12 +21,25 @@ pub use writer::PacketWriter;
 
 use super::bytes::Bytes;
 use super::header::Header;
+use crate::error::{Error, Result};
 use crate::limits::Limits;
 
 /// Longest payload of a packet: 4,096 tokens whose every bit cost the most that a prior may ask, and more.
 const MAX_PAYLOAD: u64 = 1 << 17;
 
+/// The header at the begin of a live stream. Nothing proves it before a packet does.
+///
+/// # Errors
+/// As [`read`](super::read)'s for a header, and [`Error::Unsupported`] if it is not that of a live stream.
+pub fn header(data: &[u8], limits: &Limits) -> Result<Header> {
+    let header = Header::parse(&mut Bytes::new(data, 0), limits)?;
+    match header.media.is_live() {
+        true => Ok(header),
+        false => Err(Error::unsupported("the file is no live stream")),
+    }
+}
+
 /// Whether bytes begin with the header of a live stream.
 pub fn is_live(data: &[u8], limits: &Limits) -> bool {
-    Header::parse(&mut Bytes::new(data, 0), limits).is_ok_and(|header| header.media.is_live())
+    header(data, limits).is_ok()
 }
