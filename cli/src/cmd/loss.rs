@@ -31,11 +31,14 @@ use crate::{
 /// Measure what lost packets do to speech
 ///
 /// Sends sounds as live streams, loses packets by chance, conceals them, and prints PESQ, STOI, ESTOI and the mel distance to the
-/// original, means over the sounds. The first packet, which brings the header, and the last, which says the length, get through.
+/// original, means over the sounds, for packets plain, interleaved and with repeated bits at the same total rate. The first packet, which
+/// brings the header, and the last, which says the length, get through. The delay is what sound waits for its packets; a repetition comes
+/// a packet later.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   tessera loss speech/
-  tessera loss speech/*.wav --percent 0,3,10 --packet-ms 25
+  tessera loss speech/*.wav --percent 0,3,10 --packet-ms 25 --bps 0
+  tessera loss speech/ --interleave 1,2,4 --repeat 0,4 --packet-ms 100 --bps 1100
   tessera stream decode call.tsr --lose 20 -o hurt.wav      to hear it")]
 pub struct Loss {
     /// Sounds or folders
@@ -50,16 +53,16 @@ pub struct Loss {
     #[arg(long, value_name = "MS", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=50_000))]
     packet_ms: u32,
 
-    /// Keep to this many bits a second, so that all ways of packing cost the same
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    bps: Option<u32>,
+    /// Bits a second that every way of packing takes; 0 for what it takes with whole tokens
+    #[arg(long, value_name = "N", default_value_t = 1450)]
+    bps: u32,
 
     /// Packets that frames are dealt to in turn; every number is tried with every number of repeated bits
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 2], value_parser = clap::value_parser!(u32).range(1..=64))]
     interleave: Vec<u32>,
 
     /// Leading bits of each token that the next packet repeats
-    #[arg(long, value_name = "BITS,…", value_delimiter = ',', default_values_t = [0, 4], value_parser = clap::value_parser!(u8).range(0..=16))]
+    #[arg(long, value_name = "BITS,…", value_delimiter = ',', default_values_t = [0, 2], value_parser = clap::value_parser!(u8).range(0..=16))]
     repeat: Vec<u8>,
 
     /// Bits of a token; the pack's most if absent
@@ -157,7 +160,7 @@ fn measure(codec: &AudioCodec, path: &std::path::Path, place: u64, arguments: &L
             packet_frames: packet_frames(codec, arguments.packet_ms),
             interleave: rows[0].interleave,
             repeat: rows[0].repeat,
-            bits_per_second: arguments.bps,
+            bits_per_second: Some(arguments.bps).filter(|&bits| bits > 0),
             ..LiveOptions::default()
         };
         let mut writer = codec.live_writer(options).map_err(refused)?;

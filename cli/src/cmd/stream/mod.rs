@@ -24,6 +24,7 @@ use crate::failure::{Exit, Failure, Result};
 #[command(after_help = "Examples:
   cat x.wav | tessera stream encode - | tessera stream decode - > y.wav
   arecord -f S16_LE -r 16000 -t raw | tessera stream encode --raw 16000 --packet-ms 100 | ssh there 'tessera stream decode --raw | aplay -f S16_LE -r 16000'
+  tessera stream encode call.wav --bps 600 -o call.tsr        600 bit/s, and the header says so
   tessera stream decode call.tsr --lose 20 -o hurt.wav        every fifth packet lost")]
 pub struct Stream {
     #[command(subcommand)]

@@ -62,7 +62,7 @@ fn the_rate_is_what_the_depth_promises() {
 fn a_rate_that_is_asked_for_is_kept_within_two_per_cent() {
     let sound = mono(speech(6.0));
     let at = |bits| codec().encode(&sound, &EncodeOptions { bits_per_second: Some(bits), ..Default::default() });
-    for bits in [450, 500, 555, 600, 650] {
+    for bits in [420, 450, 500, 540] {
         let encoded = at(bits).unwrap();
         let share = encoded.bits_per_second / f64::from(bits);
         println!("{bits} bit/s: {:.1}, {} bits a token", encoded.bits_per_second, encoded.depth);
@@ -177,7 +177,7 @@ fn sounds_that_cannot_be_coded_are_refused() {
 
 #[test]
 fn a_part_of_a_sound_is_what_the_whole_has_there() {
-    let sound: Vec<f32> = speech(4.0).into_iter().cycle().take(70 * 16_000).collect();
+    let sound: Vec<f32> = speech(4.0).into_iter().cycle().take(54 * 16_000).collect();
     let file = encode(&mono(sound.clone()), EncodeOptions::default());
     let options = LiveOptions { packet_frames: 20, interleave: 2, header_every: 400, ..LiveOptions::default() };
     let mut writer = codec().live_writer(options).unwrap();
@@ -187,8 +187,8 @@ fn a_part_of_a_sound_is_what_the_whole_has_there() {
     let salvage =
         |bytes: &[u8], span| codec().decode(bytes, &DecodeOptions { span, salvage: true, ..Default::default() });
     let whole = decode(&file).channels.remove(0);
-    let parts =
-        [(0, 1), (5_000, 20_001), (16_000 * 33 + 7, 16_000 * 36), (16_000 * 69, 16_000 * 70), (16_000 * 69, u64::MAX)];
+    // The second segment begins at 27 s.
+    let parts = [(0, 1), (5_000, 20_001), (16_000 * 26 + 7, 16_000 * 29), (16_000 * 53, u64::MAX)];
     for (start, end) in parts {
         let span = Some(Span { start, end });
         for bytes in [&file[..], &live] {
@@ -204,14 +204,14 @@ fn a_part_of_a_sound_is_what_the_whole_has_there() {
         }
     }
     // A stream that was cut off, or damaged elsewhere.
-    let span = Some(Span { start: 16_000 * 40, end: 16_000 * 42 });
+    let span = Some(Span { start: 16_000 * 30, end: 16_000 * 31 });
     let strict = |bytes: &[u8]| codec().decode(bytes, &DecodeOptions { span, ..Default::default() });
     let expected = strict(&live).unwrap();
     assert_eq!(strict(&live[..unfinished]).unwrap(), expected);
     let mut damaged = live.clone();
     damaged[200] ^= 1;
     assert_eq!(strict(&damaged).unwrap(), expected);
-    for (start, end) in [(16_000 * 70, u64::MAX), (5, 5), (9, 3)] {
+    for (start, end) in [(16_000 * 54, u64::MAX), (5, 5), (9, 3)] {
         for bytes in [&file[..], &live] {
             assert!(salvage(bytes, Some(Span { start, end })).is_err(), "{start}..{end}");
         }

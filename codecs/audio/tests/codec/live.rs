@@ -292,7 +292,7 @@ fn a_stream_that_breaks_off_keeps_what_was_there() {
 fn the_rate_that_a_live_stream_announces_is_the_real_one() {
     let sound = speech(6.0);
     for (bits_per_second, packet_frames, interleave, repeat) in
-        [(500, 40, 1, 0), (600, 40, 1, 0), (650, 80, 1, 0), (900, 8, 1, 0), (850, 10, 2, 0), (1200, 8, 1, 4)]
+        [(500, 40, 1, 0), (600, 40, 1, 0), (560, 80, 1, 0), (850, 8, 1, 0), (800, 10, 2, 0), (1100, 8, 1, 3)]
     {
         let bits_per_second = Some(bits_per_second);
         let options = LiveOptions { packet_frames, interleave, repeat, bits_per_second, header_every: 1600, ..OPTIONS };
