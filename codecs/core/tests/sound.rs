@@ -243,6 +243,12 @@ fn every_live_header_survives_and_names_its_bytes() {
             for end in 0..bytes.len() {
                 assert!(read(&bytes[..end], &Limits::default()).is_err());
             }
+            for bit in 0..8 * bytes.len() {
+                let mut damaged = bytes.clone();
+                damaged[bit / 8] ^= 1 << (bit % 8);
+                assert!(read(&damaged, &Limits::default()).is_err(), "bit {bit}");
+                let _ = events(damaged.chunks(7));
+            }
         }
     }
 }

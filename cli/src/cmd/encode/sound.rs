@@ -24,11 +24,6 @@ pub struct SoundArgs {
     #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u8).range(1..=16))]
     pub depth: Option<u8>,
 
-    /// Bits a second that a file takes, everything included: at most so many, and no less than 2 % below where the sound has that
-    /// much to say
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "depth")]
-    pub bps: Option<u32>,
-
     /// What is coded of a stereo sound; mono takes half the bits
     #[arg(long, value_enum, default_value_t = StereoChoice::Auto)]
     pub stereo: StereoChoice,
@@ -125,7 +120,7 @@ pub fn encode(
     pack: &Arc<Pack>,
     job: &Job,
     bytes: Vec<u8>,
-    arguments: &SoundArgs,
+    (arguments, bps): (&SoundArgs, Option<u32>),
     output: Output,
 ) -> Result<Report> {
     let limits = arguments.limits();
@@ -136,8 +131,8 @@ pub fn encode(
     drop(bytes);
     let options = EncodeOptions {
         depth: arguments.depth,
-        lambda: if arguments.bps.is_some() { 0.0 } else { codec.search_lambda() },
-        bits_per_second: arguments.bps,
+        lambda: if bps.is_some() { 0.0 } else { codec.search_lambda() },
+        bits_per_second: bps,
         stereo: arguments.stereo(),
         source,
         ..EncodeOptions::default()

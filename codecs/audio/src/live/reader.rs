@@ -208,7 +208,7 @@ impl Stream {
         let (own, again) = self.tokens(model, limits, frames, sequence > 0, payload).unwrap_or_default();
         // What stands in for a gap goes over into what comes after it.
         let whole = reach.map_or(live.group_frames(), |_| frames) as usize;
-        self.window.resize((start - self.begin) as usize + whole, LOST);
+        self.window.resize(start.saturating_sub(self.begin) as usize + whole, LOST);
         if let Some(again) = again {
             let (group, turn) = ((sequence - 1) / packets, (sequence - 1) % packets);
             let first = group * u64::from(live.group_frames()) + turn;
