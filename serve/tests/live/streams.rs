@@ -164,7 +164,7 @@ async fn a_tsr_stream_is_a_live_file() {
     received.samples.extend(reader.finish().unwrap().samples);
     assert!(reader.has_ended());
     let nodes = offline_tokens(&samples, 12).into_iter().map(|token| 1 << 12 | u32::from(token));
-    assert!(received.nodes.into_iter().eq(nodes));
+    assert!(received.nodes.iter().copied().eq(nodes));
     assert_eq!(received.samples.len(), samples.len());
     let wanted: Vec<i16> = received.samples.iter().map(|sample| (sample * 32_768.0).round() as i16).collect();
     for size in [1, 100, 60_000] {

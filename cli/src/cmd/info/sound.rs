@@ -60,7 +60,7 @@ pub fn inspect_sound(file: String, bytes: &[u8], header: &Header, shared: &Share
     let per_channel = |samples| codec.as_ref().map_or_else(|| usual(samples), |codec| codec.token_count(samples));
     // A finished live stream says where it ends in tokens' samples, which takes its model to read.
     let of_live = |codec: &AudioCodec| held.reach.zip(held.live).map(|(reach, live)| codec.live_samples(live, reach));
-    let samples = held.samples.or_else(|| codec.as_ref().and_then(|codec| of_live(codec)));
+    let samples = held.samples.or_else(|| codec.as_ref().and_then(of_live));
     let tokens = samples.map(|samples| per_channel(samples) * u64::from(held.layout.count()));
     let seconds = |samples: u64| samples as f64 / f64::from(held.rate);
     Ok(Report {

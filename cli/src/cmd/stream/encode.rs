@@ -1,5 +1,7 @@
 //! `tessera stream encode`.
 
+use std::io::{self, Write};
+
 use clap::{Args, ValueEnum};
 use tessera_audio::{
     LiveOptions,
@@ -12,7 +14,6 @@ use crate::{
     engine::Shared,
     explain,
     failure::{Exit, Failure, Result},
-    print,
 };
 
 /// Share of the announced rate that the real one may be off without a word.
@@ -144,13 +145,15 @@ pub fn run(arguments: &Encode) -> Result<()> {
         clock.report(taken as f64 / f64::from(reader.rate()), &waits);
     }
     let measured = writer.measured_bits_per_second().unwrap_or_default();
-    match arguments.bps.map(f64::from) {
+    let told = match arguments.bps.map(f64::from) {
+        // Whoever reads the stream relies on it.
         Some(announced) if (measured / announced - 1.0).abs() > TOLERANCE => {
             let why = if measured < announced { "needs no more at this depth" } else { "cannot be coded in less" };
-            print::note(&format!("{announced} bit/s are announced and {measured:.0} were taken: the sound {why}"));
+            format!("{announced} bit/s are announced and {measured:.0} were taken: the sound {why}")
         }
-        _ if arguments.ends.latency => print::note(&format!("{measured:.0} bit/s were taken")),
-        _ => {}
-    }
+        _ if arguments.ends.latency => format!("{measured:.0} bit/s were taken"),
+        _ => return Ok(()),
+    };
+    let _ = writeln!(io::stderr(), "{told}");
     Ok(())
 }
