@@ -20,7 +20,6 @@ const AUDIO_STEREO: u8 = 1 << 5;
 const AUDIO_MID_SIDE: u8 = 1 << 6;
 const AUDIO_SOURCE: u8 = 1 << 7;
 const LIVE_PROTECTED: u8 = 1 << 5;
-const LIVE_UNKNOWN: u8 = 1 << 6;
 const LIVE_RATE: u8 = 1 << 7;
 /// Most tokens of a live stream's packet, repeated ones included, and most frames of a group.
 const MAX_PACKET_FRAMES: u32 = 4096;
@@ -334,17 +333,17 @@ fn put_audio(out: &mut Vec<u8>, rate: u32, channels: Channels, duration: Duratio
 }
 
 fn parse_audio(bytes: &mut Bytes<'_>, flags: u8, limits: &Limits) -> Result<MediaShape> {
-    let rate = positive(bytes, "sample rate")?;
-    if flags & AUDIO_LIVE != 0 {
-        let duration = Duration::Live(parse_live(bytes, flags)?);
-        return Ok(MediaShape::Audio { rate, channels: Channels::Mono, duration });
-    }
-    let channels = match (flags & AUDIO_STEREO != 0, flags & AUDIO_MID_SIDE != 0) {
+    let live = flags & AUDIO_LIVE != 0;
+    let channels = match (!live && flags & AUDIO_STEREO != 0, flags & AUDIO_MID_SIDE != 0) {
         (false, false) => Channels::Mono,
         (true, false) => Channels::LeftRight,
         (true, true) => Channels::MidSide,
         (false, true) => return Err(Error::unsupported("unknown audio flags")),
     };
+    let rate = positive(bytes, "sample rate")?;
+    if live {
+        return Ok(MediaShape::Audio { rate, channels, duration: Duration::Live(parse_live(bytes, flags)?) });
+    }
     let samples = positive(bytes, "number of samples")?;
     limits::check("number of samples", samples.into(), limits.max_samples)?;
     let source = match flags & AUDIO_SOURCE {
@@ -360,9 +359,6 @@ fn parse_audio(bytes: &mut Bytes<'_>, flags: u8, limits: &Limits) -> Result<Medi
 
 /// How a live stream is packed. Whether that makes sense is checked once the depth is known.
 fn parse_live(bytes: &mut Bytes<'_>, flags: u8) -> Result<Live> {
-    if flags & LIVE_UNKNOWN != 0 {
-        return Err(Error::unsupported("unknown flags of a live stream"));
-    }
     let mut live = Live::plain(positive(bytes, "frames of a packet")?);
     if flags & LIVE_PROTECTED != 0 {
         live.interleave = positive(bytes, "packets of a group")?;
