@@ -135,7 +135,7 @@ impl StreamDecoder {
     /// and is quieter the farther it is from what is known.
     fn bridge(&mut self, frames: u64, next: Option<Vec<f32>>, samples: &mut Vec<f32>) -> Result<()> {
         let mut left = frames;
-        if self.state.lost < SILENT && !self.state.last.is_empty() {
+        if left > 0 && self.state.lost < SILENT && !self.state.last.is_empty() {
             let count = left.min(SILENT - self.state.lost);
             let expected = self.state.memory.go_on(&self.model, self.depth, count as usize)?;
             let mut latents = expected.unwrap_or_else(|| self.state.last.repeat(count as usize));

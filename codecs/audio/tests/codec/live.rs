@@ -190,6 +190,7 @@ fn long_losses_fade_to_silence_and_endless_ones_are_left_out() {
     let sound = speech(4.0);
     let mut decoder = codec().stream_decoder(12).unwrap();
     decoder.push(&tokens(&sound, 12)[..100]).unwrap();
+    assert!(decoder.conceal(0).unwrap().is_empty());
     let concealed = decoder.conceal(200).unwrap();
     assert_eq!(concealed.len(), 200 * 200);
     assert!(concealed[..800].iter().any(|sample| sample.abs() > 1e-3));
