@@ -4,7 +4,7 @@ CARGO ?= cargo
 RATES ?= 0.02 0.05 0.12
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help setup build demo test test-rust test-browser bench bench-large eval lint deny clean
+.PHONY: help setup build demo test test-rust test-browser bench bench-large bench-memory eval lint deny clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ bench: setup ## criterion benches: whole encode and decode, token coding
 bench-live: setup ## latency and real-time factor of the live server: one pair of streams, then twenty-five
 	$(CARGO) run --release --locked --quiet -p tessera-serve --example load -- 1 20
 	$(CARGO) run --release --locked --quiet -p tessera-serve --example load -- 25 20 8
+
+bench-memory: setup ## ten hours of speech through a live stream, peak memory at intervals; fails if it grows
+	$(CARGO) run --release --locked --quiet -p tessera-audio --example hours -- 10
 
 bench-large: setup ## encode and decode 100 megapixels, print peak memory
 	$(CARGO) build --release --locked -p tessera-cli -p tessera-tests --bins

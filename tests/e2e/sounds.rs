@@ -185,7 +185,7 @@ fn lost_packets_leave_the_length_as_it_was() {
     let (live, heard, hurt) = (out.path().join("live.tsr"), out.path().join("heard.wav"), out.path().join("hurt.wav"));
     succeeds(tessera(["stream", "encode", "--packet-ms", "50"]).arg(speech(out.path(), 64_000)).arg("-o").arg(&live));
     succeeds(tessera(["stream", "decode"]).arg(&live).arg("-o").arg(&heard));
-    succeeds(tessera(["stream", "decode", "--lose", "20", "--seed", "3"]).arg(&live).arg("-o").arg(&hurt));
+    succeeds(tessera(["stream", "decode", "--lose", "40", "--seed", "3"]).arg(&live).arg("-o").arg(&hurt));
     let (whole, holes) = (sound(&heard), sound(&hurt));
     assert_eq!((whole.len(), holes.len()), (64_000, 64_000));
     let alike = likeness(&whole.channels[0], &holes.channels[0]);
@@ -287,12 +287,64 @@ fn options_of_the_other_medium_are_refused_for_one_file() {
 }
 
 #[test]
-fn loss_prints_a_line_for_every_share() {
-    let rows = json(tessera(["loss", "--json", "--percent", "0,30"]).arg(sample("speech.flac")));
-    assert_eq!(rows.len(), 2);
+fn loss_prints_a_line_for_every_share_and_way_of_packing_at_one_rate() {
+    let rows = json(
+        tessera(["loss", "--json", "--percent", "0,30", "--interleave", "1,2", "--repeat", "0", "--bps", "1330"])
+            .arg(sample("speech.flac")),
+    );
+    assert_eq!(rows.len(), 4);
     let stoi = |row: &Value| row["metrics"].as_array().unwrap()[1][1].as_f64().unwrap();
-    assert!(stoi(&rows[0]) > 0.75 && stoi(&rows[1]) < stoi(&rows[0]) - 0.03, "{rows:?}");
+    let drop = |n: usize| stoi(&rows[n]) - stoi(&rows[n + 1]);
+    assert!(stoi(&rows[0]) > 0.75 && drop(0) > 0.03 && drop(2) < drop(0), "{rows:?}");
     assert!(number(&rows[1], "lost") > 0.2 * number(&rows[1], "packets"));
+    assert!(rows.iter().all(|row| (number(row, "kbit_per_second") / 1.33 - 1.0).abs() < 0.02), "{rows:?}");
+    assert_eq!([0, 2].map(|n| number(&rows[n], "delay_ms")), [50.0, 100.0]);
+}
+
+#[test]
+fn the_rate_that_is_announced_is_that_of_the_file() {
+    let out = folder();
+    let (live, file) = (out.path().join("live.tsr"), out.path().join("file.tsr"));
+    let whole = speech(out.path(), 98_000);
+    succeeds(tessera(["stream", "encode", "--bps", "500", "-o"]).arg(&live).arg(&whole));
+    succeeds(tessera(["encode", "--bps", "450", "-o"]).arg(&file).arg(sample("speech.flac")));
+    for (path, rate) in [(&live, 500.0), (&file, 450.0)] {
+        let report = &json(tessera(["info", "--json"]).arg(path))[0];
+        let measured = 8.0 * fs::metadata(path).unwrap().len() as f64 / 6.125;
+        assert!((number(report, "bits_per_second") / measured - 1.0).abs() < 0.001);
+        assert!((measured / rate - 1.0).abs() <= 0.02, "{measured} for {rate}");
+    }
+    assert_eq!(number(&json(tessera(["info", "--json"]).arg(&live))[0], "announced_bits_per_second"), 500.0);
+    // What cannot be kept is told.
+    let told = tessera(["stream", "encode", "--bps", "5000", "-o"])
+        .arg(out.path().join("rich.tsr"))
+        .arg(&whole)
+        .output()
+        .unwrap();
+    let told = String::from_utf8(told.stderr).unwrap();
+    assert!(told.contains("5000 bit/s are announced"), "{told}");
+    fails(
+        tessera(["encode", "--bps", "20", "-o"]).arg(out.path().join("x.tsr")).arg(sample("speech.flac")),
+        2,
+        "higher rate",
+    );
+}
+
+#[test]
+fn a_part_of_a_sound_is_decoded_alone() {
+    let out = folder();
+    let (coded, live) = (out.path().join("c.tsr"), out.path().join("l.tsr"));
+    succeeds(tessera(["encode", "-o"]).arg(&coded).arg(sample("speech.flac")));
+    succeeds(tessera(["stream", "encode", "-o"]).arg(&live).arg(speech(out.path(), 98_000)));
+    for path in [&coded, &live] {
+        for (time, samples) in [("1..2.5", 24_000), ("..0.5", 8_000), ("5..", 18_000)] {
+            let part = out.path().join("part.wav");
+            succeeds(tessera(["decode", "--force", "--time", time, "-o"]).arg(&part).arg(path));
+            assert_eq!(sound(&part).len(), samples, "{time}");
+        }
+        fails(tessera(["decode", "--time", "7..8", "-o"]).arg(out.path().join("x.wav")).arg(path), 3, "earlier part");
+        fails(tessera(["decode", "--time", "3..2", "-o"]).arg(out.path().join("x.wav")).arg(path), 2, "A before B");
+    }
 }
 
 #[test]

@@ -35,6 +35,7 @@ pub const MAX_INPUT_BYTES: u64 = 1 << 28;
   tessera decode - < photo.tsr > photo.png     from a pipe into a pipe
   tessera decode speech.tsr                    speech.wav
   tessera decode speech.tsr -o speech.flac     as FLAC
+  tessera decode call.tsr --time 3600..3630    half a minute of a long one
   tessera decode --salvage hurt.tsr            what survives of a damaged file")]
 pub struct Decode {
     /// .tsr files or folders; - is standard input
@@ -59,6 +60,10 @@ pub struct Decode {
     /// Refuse sounds that claim more, at 16 kHz; raise it for files you trust
     #[arg(long, value_name = "MINUTES", default_value_t = 279, value_parser = clap::value_parser!(u32).range(1..))]
     max_minutes: u32,
+
+    /// Only this part of sounds, in seconds: 90..120, 90.. or ..30
+    #[arg(long, value_name = "A..B", value_parser = sound::parse_time)]
+    time: Option<sound::Time>,
 
     /// Leave sounds at the model's sample rate
     #[arg(long)]
@@ -155,11 +160,14 @@ fn decode(
     output.check(&sink)?;
     if let Some(form) = format.sound_form() {
         let coded = sound::Coded { source: &job.source, bytes: &bytes, header: &header };
-        let options = tessera_audio::DecodeOptions { limits, salvage: arguments.salvage };
-        let how = (&options, form, arguments.model_rate);
+        let options = tessera_audio::DecodeOptions { limits, salvage: arguments.salvage, span: None };
+        let how = (&options, form, arguments.model_rate, arguments.time);
         return sound::decode(engine.shared(), &coded, &sink, how, output).map(Report::Sound);
     }
     let Some(format) = format.picture_format() else { return Err(of_another_medium(is_sound)) };
+    if arguments.time.is_some() {
+        return Err(Failure::usage("--time is for sounds, and this is a picture", "leave it out"));
+    }
     let options = DecodeOptions { limits, salvage: arguments.salvage };
     let (width, height) = explain::size(&header);
     let _held = engine.hold(u64::from(width) * u64::from(height));

@@ -83,6 +83,10 @@ pub struct Encode {
     #[arg(long, value_enum, default_value_t = KeepOrStrip::Strip, help_heading = "Pictures")]
     metadata: KeepOrStrip,
 
+    /// Bits a second of a sound's file: at most so many, and no less than 2 % below where the sound has that much to say
+    #[arg(long, value_name = "N", help_heading = "Sounds", conflicts_with = "depth", value_parser = clap::value_parser!(u32).range(1..))]
+    bps: Option<u32>,
+
     #[command(flatten)]
     sound: SoundArgs,
 
@@ -185,7 +189,8 @@ fn encode(
     match kind {
         Kind::Sound => {
             let pack = packs.sound.clone()?;
-            sound::encode(engine.shared(), &pack, job, bytes, &arguments.sound, output).map(Report::Sound)
+            sound::encode(engine.shared(), &pack, job, bytes, (&arguments.sound, arguments.bps), output)
+                .map(Report::Sound)
         }
         Kind::Picture => {
             let pack = packs.picture.clone()?;
@@ -248,9 +253,13 @@ impl Encode {
             ("--size", self.size.is_some()),
             ("--rung", self.rung.is_some()),
         ];
-        let sounds = [("--depth", self.sound.depth.is_some()), ("--max-minutes", self.sound.max_minutes.is_some())];
+        let sounds = [
+            ("--depth", self.sound.depth.is_some()),
+            ("--bps", self.bps.is_some()),
+            ("--max-minutes", self.sound.max_minutes.is_some()),
+        ];
         let (others, fix) = match kind {
-            Kind::Sound => (&pictures[..], "it is a sound: choose its rate with --depth"),
+            Kind::Sound => (&pictures[..], "it is a sound: choose its rate with --bps or --depth"),
             Kind::Picture => (&sounds[..], "it is a picture: choose its rate with -q, --bpp, --size or --rung"),
         };
         match others.iter().find(|(_, given)| *given) {

@@ -16,7 +16,10 @@ use crate::{
     batch,
     cmd::{
         encode::{self, SOUNDS},
-        stream::lossy::{Chance, parse_percent},
+        stream::{
+            lossy::{Chance, parse_percent},
+            packet_frames,
+        },
     },
     engine::Shared,
     explain,
@@ -28,11 +31,14 @@ use crate::{
 /// Measure what lost packets do to speech
 ///
 /// Sends sounds as live streams, loses packets by chance, conceals them, and prints PESQ, STOI, ESTOI and the mel distance to the
-/// original, means over the sounds. The first packet, which brings the header, and the last, which says the length, get through.
+/// original, means over the sounds, for packets plain, interleaved and with repeated bits at the same total rate. The first packet, which
+/// brings the header, and the last, which says the length, get through. The delay is what sound waits for its packets; a repetition comes
+/// a packet later.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   tessera loss speech/
-  tessera loss speech/*.wav --percent 0,3,10 --packet-ms 25
+  tessera loss speech/*.wav --percent 0,3,10 --packet-ms 25 --bps 0
+  tessera loss speech/ --interleave 1,2,4 --repeat 0,4 --packet-ms 100 --bps 1100
   tessera stream decode call.tsr --lose 20 -o hurt.wav      to hear it")]
 pub struct Loss {
     /// Sounds or folders
@@ -46,6 +52,18 @@ pub struct Loss {
     /// Sound in one packet
     #[arg(long, value_name = "MS", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=50_000))]
     packet_ms: u32,
+
+    /// Bits a second that every way of packing takes; 0 for what it takes with whole tokens
+    #[arg(long, value_name = "N", default_value_t = 1450)]
+    bps: u32,
+
+    /// Packets that frames are dealt to in turn; every number is tried with every number of repeated bits
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 2], value_parser = clap::value_parser!(u32).range(1..=64))]
+    interleave: Vec<u32>,
+
+    /// Leading bits of each token that the next packet repeats
+    #[arg(long, value_name = "BITS,…", value_delimiter = ',', default_values_t = [0, 2], value_parser = clap::value_parser!(u8).range(0..=16))]
+    repeat: Vec<u8>,
 
     /// Bits of a token; the pack's most if absent
     #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u8).range(1..=16))]
@@ -69,9 +87,13 @@ pub struct Loss {
     runtime: RuntimeArgs,
 }
 
-/// Means over sounds at one share of lost packets.
+/// Means over sounds at one share of lost packets and one way of packing.
 #[derive(Debug, Default, Serialize)]
 struct Row {
+    interleave: u32,
+    repeat: u8,
+    /// What a sound waits for its packets at most.
+    delay_ms: f64,
     percent: f64,
     sounds: u32,
     packets: u64,
@@ -90,8 +112,14 @@ pub fn run(arguments: &Loss) -> Result<std::result::Result<(), Exit>> {
             false => paths.push(path.clone()),
         }
     }
-    let row = |&percent| Row { percent, metrics: SPEECH.map(|name| (name, 0.0)).to_vec(), ..Row::default() };
-    let mut rows: Vec<Row> = arguments.percent.iter().map(row).collect();
+    let mut rows: Vec<Row> = Vec::new();
+    for &interleave in &arguments.interleave {
+        for &repeat in &arguments.repeat {
+            let metrics = || SPEECH.map(|name| (name, 0.0)).to_vec();
+            let row = |&percent| Row { interleave, repeat, percent, metrics: metrics(), ..Row::default() };
+            rows.extend(arguments.percent.iter().map(row));
+        }
+    }
     let mut failures = Vec::new();
     for (place, path) in (0u64..).zip(&paths) {
         if let Err(failure) = measure(&codec, path, place, arguments, &mut rows) {
@@ -125,47 +153,69 @@ fn measure(codec: &AudioCodec, path: &std::path::Path, place: u64, arguments: &L
     if let Some(why) = original.unfit() {
         return Err(Failure::new(Exit::Input, why, ""));
     }
-    let frames = (f64::from(arguments.packet_ms) / 1000.0 * codec.tokens_per_second()).round().max(1.0) as u32;
-    let options = LiveOptions { depth: arguments.depth, packet_frames: frames, ..LiveOptions::default() };
-    let mut writer = codec.live_writer(options).map_err(refused)?;
-    let mut packets = writer.push(&sound.channels[0]).map_err(refused)?.packets;
-    packets.extend(writer.finish().map_err(refused)?.packets);
-    let kbit_per_second = packets.iter().map(Vec::len).sum::<usize>() as f64 * 0.008 / sound.seconds();
-
     let mut measured = Vec::new();
-    for row in rows.iter() {
-        let mut chance = Chance::new(row.percent, arguments.seed.wrapping_mul(1_000_003).wrapping_add(place));
-        let mut reader = codec.live_reader(Limits::default());
-        let (mut samples, mut lost) = (Vec::new(), 0);
-        for (n, packet) in packets.iter().enumerate() {
-            if n > 0 && n + 1 < packets.len() && chance.strikes() {
-                lost += 1;
-                continue;
+    for rows in rows.chunk_by(|a, b| (a.interleave, a.repeat) == (b.interleave, b.repeat)) {
+        let options = LiveOptions {
+            depth: arguments.depth,
+            packet_frames: packet_frames(codec, arguments.packet_ms),
+            interleave: rows[0].interleave,
+            repeat: rows[0].repeat,
+            bits_per_second: Some(arguments.bps).filter(|&bits| bits > 0),
+            ..LiveOptions::default()
+        };
+        let mut writer = codec.live_writer(options).map_err(refused)?;
+        let mut packets = writer.push(&sound.channels[0]).map_err(refused)?.packets;
+        packets.extend(writer.finish().map_err(refused)?.packets);
+        for row in rows {
+            // The same packets are lost however they are packed.
+            let mut chance = Chance::new(row.percent, arguments.seed.wrapping_mul(1_000_003).wrapping_add(place));
+            let mut reader = codec.live_reader(Limits::default());
+            let (mut samples, mut lost) = (Vec::new(), 0);
+            for (n, packet) in packets.iter().enumerate() {
+                if n > 0 && n + 1 < packets.len() && chance.strikes() {
+                    lost += 1;
+                    continue;
+                }
+                samples.extend(reader.push(packet).map_err(refused)?.samples);
             }
-            samples.extend(reader.push(packet).map_err(refused)?.samples);
+            samples.extend(reader.finish().map_err(refused)?.samples);
+            let heard = tessera_audio::Sound::mono(codec.rate(), samples);
+            let heard = Speech::from_sound(heard).map_err(unmeasured)?;
+            let values =
+                SPEECH.map(|name| speech_by_name(name).and_then(|mut metric| metric.measure(&original, &heard)));
+            let values = values.into_iter().collect::<tessera_eval::Result<Vec<f64>>>().map_err(unmeasured)?;
+            let delay_ms = 1000.0 * writer.delay_samples() as f64 / f64::from(codec.rate());
+            let bits = writer.measured_bits_per_second().unwrap_or_default();
+            measured.push((packets.len() as u64, lost, bits / 1000.0, delay_ms, values));
         }
-        samples.extend(reader.finish().map_err(refused)?.samples);
-        let heard = tessera_audio::Sound::mono(codec.rate(), samples);
-        let heard = Speech::from_sound(heard).map_err(unmeasured)?;
-        let values = SPEECH.map(|name| speech_by_name(name).and_then(|mut metric| metric.measure(&original, &heard)));
-        let values = values.into_iter().collect::<tessera_eval::Result<Vec<f64>>>().map_err(unmeasured)?;
-        measured.push((lost, values));
     }
-    for (row, (lost, values)) in rows.iter_mut().zip(measured) {
+    for (row, (packets, lost, kbit_per_second, delay_ms, values)) in rows.iter_mut().zip(measured) {
         row.sounds += 1;
-        row.packets += packets.len() as u64;
+        row.packets += packets;
         row.lost += lost;
         row.kbit_per_second += kbit_per_second;
+        row.delay_ms = delay_ms;
         row.metrics.iter_mut().zip(values).for_each(|((_, sum), value)| *sum += value);
     }
     Ok(())
 }
 
 fn table(rows: &[Row]) -> String {
-    let head = ["lost, asked", "lost", "kbit/s"].into_iter().chain(SPEECH).map(str::to_owned).collect();
+    let head = ["interleave", "repeat", "delay", "lost, asked", "lost", "kbit/s"]
+        .into_iter()
+        .chain(SPEECH)
+        .map(str::to_owned)
+        .collect();
     let line = |row: &Row| {
         let share = 100.0 * row.lost as f64 / row.packets.max(1) as f64;
-        let cells = [format!("{} %", row.percent), format!("{share:.1} %"), format!("{:.3}", row.kbit_per_second)];
+        let cells = [
+            row.interleave.to_string(),
+            row.repeat.to_string(),
+            format!("{:.0} ms", row.delay_ms),
+            format!("{} %", row.percent),
+            format!("{share:.1} %"),
+            format!("{:.3}", row.kbit_per_second),
+        ];
         let values = row.metrics.iter().map(|(_, value)| format!("{value:.3}"));
         cells.into_iter().chain(values).collect()
     };

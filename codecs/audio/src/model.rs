@@ -11,13 +11,19 @@ use crate::error::{Error, Result};
 use crate::spectrum::Spectrum;
 
 /// Pack, tables, transforms and sessions.
-#[derive(Debug)]
 pub(crate) struct Model {
     pub pack: Arc<Pack>,
     pub parts: AudioPack,
     pub spectrum: Spectrum,
     encoders: Pool,
     decoders: Pool,
+}
+
+/// By the pack's name: a stream that is printed shows what it holds itself.
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Model").field("pack", &self.pack.id()).finish_non_exhaustive()
+    }
 }
 
 impl Model {

@@ -6,7 +6,8 @@ mod common;
 use common::{REAL, SMALL, Sizes, network, random_grid, sampled_grid};
 use proptest::prelude::*;
 use tessera_core::entropy::{
-    Adaptation, NetworkPrior, TokenPrior, UniformPrior, decode_tokens, encode_tokens, ideal_bits,
+    Adaptation, NetworkPrior, TokenDecoder, TokenEncoder, TokenPrior, UniformPrior, decode_tokens, encode_tokens,
+    ideal_bits,
 };
 use tessera_core::{Error, GridShape, Limits, TokenGrid};
 
@@ -28,6 +29,32 @@ fn any_grid(max_levels: u8, max_depth: u8) -> impl Strategy<Value = TokenGrid> {
 }
 
 proptest! {
+    #[test]
+    fn counts_and_grids_share_a_stream(
+        most in 0u8..9, below in 0u8..9, first in any_grid(1, 6), second in any_grid(1, 6), cut in 0usize..400,
+    ) {
+        let (prior, limits, count) = (network(SMALL, 1), Limits::default(), most.saturating_sub(below));
+        let mut encoder = TokenEncoder::default();
+        encoder.put_count(count, most);
+        encoder.put_grid(&first, &prior).unwrap();
+        encoder.put_grid(&second, &UniformPrior).unwrap();
+        let bytes = encoder.finish();
+        let decode = |bytes: &[u8]| {
+            let mut decoder = TokenDecoder::new(bytes)?;
+            let count = decoder.take_count(most)?;
+            let first = decoder.take_grid(first.shape(), first.depths(), &prior, &limits)?;
+            let second = decoder.take_grid(second.shape(), second.depths(), &UniformPrior, &limits)?;
+            decoder.finish()?;
+            Ok::<_, Error>((count, first, second))
+        };
+        // Four bytes of zeros may be missing: the stream does not say so.
+        if cut + 4 < bytes.len() {
+            prop_assert!(decode(&bytes[..cut]).is_err());
+        }
+        prop_assert!(decode(&[&bytes[..], &[1; 4]].concat()).is_err());
+        prop_assert_eq!(decode(&bytes).unwrap(), (count, first, second));
+    }
+
     #[test]
     fn tokens_survive_the_uniform_prior(grid in any_grid(4, 16)) {
         prop_assert_eq!(round_trip(&grid, &UniformPrior), grid);

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use common::{REAL, SMALL, network, random_grid, sampled_grid};
 use tessera_core::container::live::PacketWriter;
 use tessera_core::container::{
-    Channels, Chunk, ChunkKind, Color, Duration, Header, MediaShape, PackRef, PriorKind, read, write,
+    Channels, Chunk, ChunkKind, Color, Duration, Header, Live, MediaShape, PackRef, PriorKind, read, write,
 };
 use tessera_core::entropy::bands::CodedBand;
 use tessera_core::entropy::{TokenPrior, UniformPrior, bands, decode_tokens, encode_tokens};
@@ -102,8 +102,11 @@ fn image_file(grid: &TokenGrid, prior: &dyn TokenPrior) -> Vec<u8> {
     write(&header, &chunks).unwrap()
 }
 
-/// A whole sound and a live stream of one.
-fn sound_files(grid: &TokenGrid, prior: &dyn TokenPrior) -> [(&'static str, Vec<u8>); 2] {
+/// Bytes of an index of one point.
+const INDEX: usize = 8;
+
+/// A whole sound, a live stream of long packets, and one of short ones under a header with everything in it.
+fn sound_files(grid: &TokenGrid, prior: &dyn TokenPrior) -> [(&'static str, Vec<u8>); 3] {
     let header = |channels, duration| Header {
         pack: PackRef { hash: *b"\0golden\xff", id: None },
         rung: Rung { levels: 1, depth: 12 },
@@ -114,14 +117,23 @@ fn sound_files(grid: &TokenGrid, prior: &dyn TokenPrior) -> [(&'static str, Vec<
     let coded = CodedBand { bytes: encode_tokens(grid, prior).unwrap(), token_crc: grid.crc() };
     let chunks = [Chunk::tokens(0, coded.clone()), Chunk::tokens(1, coded)];
     let whole = write(&header(Channels::MidSide, duration), &chunks).unwrap();
-    let duration = Duration::Live { packet_frames: 4 };
-    let mut writer = PacketWriter::new(&header(Channels::Mono, duration)).unwrap();
-    let mut live = writer.header().to_vec();
-    live.extend(writer.packet(vec![1, 2, 3, 4, 5, 6]).unwrap());
-    live.extend(writer.header());
-    live.extend(writer.packet(vec![0x80]).unwrap());
-    live.extend(writer.closing(601, &[7, 8, 9]).unwrap());
-    [("sound.tsr", whole), ("live.tsr", live)]
+    let mut writer = PacketWriter::new(&header(Channels::Mono, Duration::Live(Live::plain(4)))).unwrap();
+    let mut live = writer.joining_packet(&[1, 2, 3, 4, 5, 6]).unwrap();
+    live.extend(writer.joining_packet(&[0x80]).unwrap());
+    // An index may be missing.
+    let closing = writer.closing(601, &[7, 8, 9]).unwrap();
+    live.extend(&closing[INDEX..]);
+    let all = Live { packet_frames: 4, interleave: 2, repeat: 6, bits_per_second: Some(700) };
+    let mut writer = PacketWriter::new(&header(Channels::Mono, Duration::Live(all))).unwrap();
+    let mut short = writer.joining_packet(&[1, 2, 3]).unwrap();
+    for n in 1..70u8 {
+        short.extend(match n % 40 {
+            0 => writer.joining_packet(&[n; 5]).unwrap(),
+            _ => writer.packet(&vec![n; usize::from(n)]).unwrap(),
+        });
+    }
+    short.extend(writer.closing(601, &[7, 8, 9]).unwrap());
+    [("sound.tsr", whole), ("live.tsr", live), ("live_short.tsr", short)]
 }
 
 #[test]
@@ -130,7 +142,7 @@ fn the_golden_sounds_are_written_and_read() {
     for (name, bytes) in sound_files(&golden_grid(case), &*case.prior) {
         assert!(bytes == golden(name), "{name}");
         let read = read(&bytes, &Limits::default()).unwrap();
-        assert_eq!(read.header.media.is_live(), name == "live.tsr");
+        assert_eq!(read.header.media.is_live(), name.starts_with("live"));
     }
 }
 

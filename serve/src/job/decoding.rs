@@ -12,6 +12,8 @@ use crate::wire::{Ended, Format, MAX_PACKET_TOKENS, Packet, pcm_of};
 
 /// Longest gap that is filled, seconds. After a longer one the sound goes on at once.
 const LONGEST_GAP: u64 = 10;
+/// The heap node of a token of which nothing is known.
+const LOST: u32 = 1;
 /// Samples of a sound that a client may speak of: two years.
 const LONGEST_SOUND: u64 = 1 << 40;
 /// Bytes of a `tsr` stream that are taken in one turn: a packet or two.
@@ -86,7 +88,16 @@ impl Decoding {
                     counts.tokens += tokens.len() as u64;
                     decoder.push(&tokens)
                 }
-                Some(Piece::Lost(lost)) => decoder.conceal(counts.lose(lost, longest_gap(&self.codec))),
+                Some(Piece::Lost(lost)) => {
+                    let filled = counts.lose(lost, longest_gap(&self.codec));
+                    let next = match pieces.front() {
+                        Some(Piece::Tokens(tokens)) if filled == lost => tokens.first(),
+                        _ => None,
+                    };
+                    let next = next.map_or(LOST, |&token| 1 << decoder.depth() | u32::from(token));
+                    // At most ten seconds.
+                    decoder.push_known(&vec![LOST; filled as usize], next)
+                }
                 None => Ok(Vec::new()),
             },
             Coder::Tsr { reader, waiting } => {
@@ -110,7 +121,7 @@ impl Counts {
     }
 
     fn add(&mut self, received: Received) -> Vec<f32> {
-        self.tokens += received.tokens.len() as u64 + received.concealed + received.skipped;
+        self.tokens += received.nodes.len() as u64 + received.skipped;
         self.concealed += received.concealed;
         self.skipped += received.skipped;
         self.late += received.late;

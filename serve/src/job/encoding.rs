@@ -65,7 +65,7 @@ impl Encoding {
             }
             Coder::Tsr(writer) => {
                 let sent = writer.push(samples)?;
-                self.tokens += sent.tokens.len() as u64;
+                self.tokens += sent.tokens;
                 Ok(sent.packets)
             }
         }
@@ -117,7 +117,7 @@ impl Job for Encoding {
                 // A stream without samples has no closing packet, and no header either.
                 Coder::Tsr(writer) if this.samples > 0 => {
                     let sent = writer.finish()?;
-                    this.tokens += sent.tokens.len() as u64;
+                    this.tokens += sent.tokens;
                     messages.extend(sent.packets);
                 }
                 Coder::Tsr(_) => {}

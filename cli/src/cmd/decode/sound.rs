@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use serde::Serialize;
-use tessera_audio::{DecodeOptions, Decoded, Sound, io};
+use tessera_audio::{DecodeOptions, Decoded, Sound, Span, io};
 use tessera_core::container::Header;
 
 use crate::{
@@ -40,6 +40,34 @@ impl Form {
     }
 }
 
+/// A part of a sound, in seconds; without an end, up to the sound's.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Time {
+    start: f64,
+    end: Option<f64>,
+}
+
+pub fn parse_time(text: &str) -> std::result::Result<Time, String> {
+    let wrong = || "a part is A..B, A.. or ..B, in seconds, A before B".to_owned();
+    let (start, end) = text.split_once("..").ok_or_else(wrong)?;
+    let seconds = |text: &str| text.parse().ok().filter(|seconds| (0.0..=1e9).contains(seconds)).ok_or_else(wrong);
+    let start = if start.is_empty() { 0.0 } else { seconds(start)? };
+    let end = if end.is_empty() { None } else { Some(seconds(end)?) };
+    if end.is_some_and(|end| end <= start) {
+        return Err(wrong());
+    }
+    Ok(Time { start, end })
+}
+
+impl Time {
+    /// The part in samples.
+    pub fn span(self, rate: u32) -> Span {
+        // Seconds are at most 10^9.
+        let samples = |seconds: f64| (seconds * f64::from(rate)).round() as u64;
+        Span { start: samples(self.start), end: self.end.map_or(u64::MAX, samples) }
+    }
+}
+
 /// One decoded sound, as `--json` reports it.
 #[derive(Debug, Serialize)]
 pub struct Report {
@@ -67,16 +95,17 @@ pub fn decode(
     shared: &Shared,
     coded: &Coded<'_>,
     sink: &Sink,
-    (options, form, model_rate): (&DecodeOptions, Form, bool),
+    (options, form, model_rate, time): (&DecodeOptions, Form, bool, Option<Time>),
     output: Output,
 ) -> Result<Report> {
     let pack = shared.find_pack(coded.header)?;
     let codec = shared.sound_codec(&pack)?;
+    let options = DecodeOptions { span: time.map(|time| time.span(codec.rate())), ..*options };
     let start = Instant::now();
-    let decoded = codec.decode(coded.bytes, options).map_err(|error| explain::sound(&error))?;
+    let decoded = codec.decode(coded.bytes, &options).map_err(|error| explain::sound(&error))?;
     let seconds = start.elapsed().as_secs_f64();
     let losses = decoded.losses.clone();
-    let sound = if model_rate { decoded.sound } else { as_it_was(decoded)? };
+    let sound = if model_rate { decoded.sound } else { as_it_was(decoded, time)? };
     let written = form.bytes(&sound)?;
     output.write(sink, &written)?;
     Ok(Report {
@@ -93,11 +122,15 @@ pub fn decode(
 }
 
 /// At the rate and of the length that the sound had before it was encoded.
-fn as_it_was(decoded: Decoded) -> Result<Sound> {
+fn as_it_was(decoded: Decoded, time: Option<Time>) -> Result<Sound> {
     let Some(source) = decoded.source else { return Ok(decoded.sound) };
+    let length = match time.map(|time| time.span(source.rate)) {
+        None => source.samples.into(),
+        Some(span) => span.end.min(source.samples.into()).saturating_sub(span.start),
+    };
     let mut sound = io::resample(decoded.sound, source.rate).map_err(|error| explain::sound(&error))?;
     for channel in &mut sound.channels {
-        channel.resize(source.samples as usize, 0.0);
+        channel.resize(length as usize, 0.0);
     }
     Ok(sound)
 }

@@ -120,7 +120,7 @@ pub fn encode(
     pack: &Arc<Pack>,
     job: &Job,
     bytes: Vec<u8>,
-    arguments: &SoundArgs,
+    (arguments, bps): (&SoundArgs, Option<u32>),
     output: Output,
 ) -> Result<Report> {
     let limits = arguments.limits();
@@ -131,7 +131,8 @@ pub fn encode(
     drop(bytes);
     let options = EncodeOptions {
         depth: arguments.depth,
-        lambda: codec.search_lambda(),
+        lambda: if bps.is_some() { 0.0 } else { codec.search_lambda() },
+        bits_per_second: bps,
         stereo: arguments.stereo(),
         source,
         ..EncodeOptions::default()

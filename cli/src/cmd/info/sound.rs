@@ -1,7 +1,7 @@
 //! What is in the `.tsr` file of a sound.
 
 use serde::Serialize;
-use tessera_audio::inspect;
+use tessera_audio::{AudioCodec, inspect};
 use tessera_core::{
     Limits,
     container::{Channels, Header, PriorKind},
@@ -34,6 +34,11 @@ pub struct Report {
     complete: bool,
     packets: Option<u64>,
     tokens_per_packet: Option<u32>,
+    /// Packets that frames are dealt to in turn, and leading bits that packets repeat, of a live stream.
+    interleave: Option<u32>,
+    repeat: Option<u8>,
+    /// The rate that a live stream announces.
+    announced_bits_per_second: Option<u32>,
     pack_hash: String,
     pack: Option<String>,
     pack_found: bool,
@@ -53,7 +58,10 @@ pub fn inspect_sound(file: String, bytes: &[u8], header: &Header, shared: &Share
     let codec = pack.as_ref().and_then(|pack| shared.sound_tables(pack).ok());
     let usual = |samples: u64| (samples + USUAL_OVERLAP).div_ceil(USUAL_HOP as u64);
     let per_channel = |samples| codec.as_ref().map_or_else(|| usual(samples), |codec| codec.token_count(samples));
-    let tokens = held.samples.map(|samples| per_channel(samples) * u64::from(held.layout.count()));
+    // A finished live stream says where it ends in tokens' samples, which takes its model to read.
+    let of_live = |codec: &AudioCodec| held.reach.zip(held.live).map(|(reach, live)| codec.live_samples(live, reach));
+    let samples = held.samples.or_else(|| codec.as_ref().and_then(of_live));
+    let tokens = samples.map(|samples| per_channel(samples) * u64::from(held.layout.count()));
     let seconds = |samples: u64| samples as f64 / f64::from(held.rate);
     Ok(Report {
         file,
@@ -65,14 +73,17 @@ pub fn inspect_sound(file: String, bytes: &[u8], header: &Header, shared: &Share
             Channels::LeftRight => "left and right",
             Channels::MidSide => "mid and side",
         },
-        samples: held.samples,
-        duration: held.samples.map(seconds),
+        samples,
+        duration: samples.map(seconds),
         source_rate: held.source.map(|source| source.rate),
         source_samples: held.source.map(|source| source.samples),
-        live: held.packet_frames.is_some(),
+        live: held.live.is_some(),
         complete: held.complete,
-        packets: held.packet_frames.map(|_| held.packets),
-        tokens_per_packet: held.packet_frames,
+        packets: held.live.map(|_| held.packets),
+        tokens_per_packet: held.live.map(|live| live.packet_frames),
+        interleave: held.live.map(|live| live.interleave),
+        repeat: held.live.map(|live| live.repeat),
+        announced_bits_per_second: held.live.and_then(|live| live.bits_per_second),
         pack_hash: explain::hex(&held.pack.hash),
         pack: held.pack.id.clone().or(pack.as_ref().map(|pack| pack.id().to_owned())),
         pack_found: pack.is_some(),
@@ -85,7 +96,7 @@ pub fn inspect_sound(file: String, bytes: &[u8], header: &Header, shared: &Share
         tokens,
         token_bytes: held.token_bytes,
         bytes: bytes.len() as u64,
-        bits_per_second: held.bits_per_second,
+        bits_per_second: samples.map(|samples| bytes.len() as f64 * 8.0 / seconds(samples)),
         parts: held.parts.into_iter().map(PartReport::from).collect(),
     })
 }
@@ -94,6 +105,7 @@ impl Report {
     pub fn page(&self) -> String {
         let pack = super::pack_line(self.pack.as_deref(), &self.pack_hash, self.pack_found);
         let mut sound = match self.duration {
+            Some(duration) if self.live => format!("{duration:.3} s, {}, a live stream", self.layout),
             Some(duration) => format!("{duration:.3} s, {}", self.layout),
             None if self.complete => format!("a live stream, {}", self.layout),
             None => format!("a live stream without its end, {}", self.layout),
@@ -121,11 +133,20 @@ impl Report {
             ));
         }
         if let (Some(packets), Some(each)) = (self.packets, self.tokens_per_packet) {
-            page.push_str(&format!("\n  packets  {} of up to {each} tokens", print::grouped(packets)));
+            page.push_str(&format!("\n  packets  {} of {each} tokens", print::grouped(packets)));
+            if let Some(interleave) = self.interleave.filter(|&interleave| interleave > 1) {
+                page.push_str(&format!(", dealt to {interleave} in turn"));
+            }
+            if let Some(repeat) = self.repeat.filter(|&repeat| repeat > 0) {
+                page.push_str(&format!(", {repeat} bits of each token repeated"));
+            }
         }
         page.push_str(&format!("\n  file     {} bytes", print::grouped(self.bytes)));
         if let Some(bits) = self.bits_per_second {
             page.push_str(&format!(", {} bits per second", print::grouped(bits.round() as u64)));
+        }
+        if let Some(announced) = self.announced_bits_per_second {
+            page.push_str(&format!(", {} announced", print::grouped(announced.into())));
         }
         page.push('\n');
         if !self.parts.is_empty() {

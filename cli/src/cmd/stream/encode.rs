@@ -1,18 +1,23 @@
 //! `tessera stream encode`.
 
+use std::io::{self, Write};
+
 use clap::{Args, ValueEnum};
 use tessera_audio::{
     LiveOptions,
     io::{PcmReader, Resampler, Samples},
 };
 
-use super::{Clock, Ends};
+use super::{Clock, Ends, packet_frames};
 use crate::{
     args::{ModelArgs, RuntimeArgs},
     engine::Shared,
     explain,
     failure::{Exit, Failure, Result},
 };
+
+/// Share of the announced rate that the real one may be off without a word.
+const TOLERANCE: f64 = 0.02;
 
 /// Sound to a live stream
 ///
@@ -41,6 +46,18 @@ pub struct Encode {
     /// Sound in one packet: less comes sooner, more costs fewer bits
     #[arg(long, value_name = "MS", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=50_000))]
     packet_ms: u32,
+
+    /// Keep to this many bits a second, everything included, and announce it in the header
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    bps: Option<u32>,
+
+    /// Deal frames to this many packets in turn: a lost one leaves every frame's neighbours, but sound waits for all of them
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    interleave: u32,
+
+    /// Repeat this many leading bits of each token in the next packet
+    #[arg(long, value_name = "BITS", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=16))]
+    repeat: u8,
 
     /// Model pack, by id or hash; see 'tessera models list'
     #[arg(long, value_name = "ID", help_heading = "Models")]
@@ -79,8 +96,14 @@ pub fn run(arguments: &Encode) -> Result<()> {
     let refused = |error: tessera_audio::Error| at(explain::sound(&error));
     let shared = Shared::new(&arguments.models, &arguments.runtime, 1)?;
     let codec = shared.sound_codec(&shared.sound_pack(arguments.pack.as_deref())?)?;
-    let frames = (f64::from(arguments.packet_ms) / 1000.0 * codec.tokens_per_second()).round().max(1.0) as u32;
-    let options = LiveOptions { depth: arguments.depth, packet_frames: frames, ..LiveOptions::default() };
+    let options = LiveOptions {
+        depth: arguments.depth,
+        packet_frames: packet_frames(&codec, arguments.packet_ms),
+        interleave: arguments.interleave,
+        repeat: arguments.repeat,
+        bits_per_second: arguments.bps,
+        ..LiveOptions::default()
+    };
     let mut writer = codec.live_writer(options).map_err(refused)?;
     // The network is loaded before the first sample comes.
     let mut warm = codec.stream_encoder(*codec.depths().end()).map_err(refused)?;
@@ -121,5 +144,16 @@ pub fn run(arguments: &Encode) -> Result<()> {
         );
         clock.report(taken as f64 / f64::from(reader.rate()), &waits);
     }
+    let measured = writer.measured_bits_per_second().unwrap_or_default();
+    let told = match arguments.bps.map(f64::from) {
+        // Whoever reads the stream relies on it.
+        Some(announced) if (measured / announced - 1.0).abs() > TOLERANCE => {
+            let why = if measured < announced { "needs no more at this depth" } else { "cannot be coded in less" };
+            format!("{announced} bit/s are announced and {measured:.0} were taken: the sound {why}")
+        }
+        _ if arguments.ends.latency => format!("{measured:.0} bit/s were taken"),
+        _ => return Ok(()),
+    };
+    let _ = writeln!(io::stderr(), "{told}");
     Ok(())
 }

@@ -44,13 +44,16 @@ impl Lossy {
             match event {
                 Event::Header(header) => {
                     let writer = PacketWriter::new(&header)?;
-                    out.extend(writer.header());
                     self.writer = Some(writer);
                 }
                 Event::Packet { sequence, payload } => {
                     let Some(writer) = reach(&mut self.writer, sequence)? else { continue };
-                    let packet = writer.packet(payload)?;
-                    if std::mem::take(&mut self.first) || !self.chance.strikes() {
+                    if std::mem::take(&mut self.first) {
+                        out.extend(writer.joining_packet(&payload)?);
+                        continue;
+                    }
+                    let packet = writer.packet(&payload)?;
+                    if !self.chance.strikes() {
                         out.extend(packet);
                     }
                 }
@@ -72,7 +75,7 @@ fn reach(writer: &mut Option<PacketWriter>, sequence: u32) -> Result<Option<&mut
         return Err(Error::Unsupported { what: "losing packets of a stream that was joined late".to_owned() });
     }
     while writer.next_sequence() < sequence {
-        writer.packet(Vec::new())?;
+        writer.packet(&[])?;
     }
     Ok(Some(writer))
 }

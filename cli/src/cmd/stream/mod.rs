@@ -12,6 +12,7 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
+use tessera_audio::AudioCodec;
 
 use crate::failure::{Exit, Failure, Result};
 
@@ -23,6 +24,7 @@ use crate::failure::{Exit, Failure, Result};
 #[command(after_help = "Examples:
   cat x.wav | tessera stream encode - | tessera stream decode - > y.wav
   arecord -f S16_LE -r 16000 -t raw | tessera stream encode --raw 16000 --packet-ms 100 | ssh there 'tessera stream decode --raw | aplay -f S16_LE -r 16000'
+  tessera stream encode call.wav --bps 600 -o call.tsr        600 bit/s, and the header says so
   tessera stream decode call.tsr --lose 20 -o hurt.wav        every fifth packet lost")]
 pub struct Stream {
     #[command(subcommand)]
@@ -60,6 +62,11 @@ struct Ends {
     /// Say at the end, on standard error, how long sound waited
     #[arg(long)]
     latency: bool,
+}
+
+/// Frames of a packet of so many milliseconds.
+pub fn packet_frames(codec: &AudioCodec, milliseconds: u32) -> u32 {
+    (f64::from(milliseconds) / 1000.0 * codec.tokens_per_second()).round().max(1.0) as u32
 }
 
 fn is_dash(path: &Path) -> bool {

@@ -1,11 +1,11 @@
 //! Decoding.
 
-use tessera_core::container::{self, Channels, Chunk, ChunkKind, Duration, Header, MediaShape};
+use tessera_core::container::{self, Channels, Chunk, ChunkKind, Duration, Header, MediaShape, live};
 use tessera_core::entropy::TokenPrior;
 use tessera_core::entropy::bands::{Band, decode_band};
 use tessera_core::{Error as CoreError, Limits};
 
-use super::options::{DecodeOptions, Source};
+use super::options::{DecodeOptions, Source, Span};
 use super::tokens::{Tokens, to_left_right};
 use super::{AudioCodec, segments};
 use crate::error::{Error, Result};
@@ -13,6 +13,9 @@ use crate::sound::Sound;
 
 /// Bytes of a live stream that are decoded at once.
 const PIECE: usize = 1 << 12;
+
+/// Seconds of sound before a part that are decoded too, so that the decoder has heard enough.
+const RUN_UP: u64 = 2;
 
 /// A decoded sound.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,28 +52,42 @@ impl AudioCodec {
         }
         let (header, chunks, mut losses) = read(bytes, options)?;
         let plan = self.plan(&header, &options.limits)?;
+        let span = options.span.unwrap_or(Span { start: 0, end: u64::MAX });
+        let span = Span { start: span.start, end: span.end.min(plan.samples) };
+        self.check_span(span, plan.samples)?;
+        let frames = self.run_up(span);
         let mut channels = Vec::new();
         let mut found = 0;
         for channel in 0..plan.layout.count() {
             let mut decoder = self.stream_decoder(plan.depth)?;
-            decoder.end_at(plan.samples);
+            let before = frames.start * self.hop() as u64;
+            decoder.end_at(span.end - before);
             let mut samples = Vec::new();
+            let mut end = 0;
             for (n, segment) in plan.segments.iter().enumerate() {
+                let start = end;
+                end += u64::from(segment.shape.t);
+                let needed = frames.start.clamp(start, end)..frames.end.clamp(start, end);
+                if needed.is_empty() {
+                    continue;
+                }
                 match plan.tokens(&chunks, n, channel) {
                     Ok(tokens) => {
                         found += 1;
-                        samples.extend(decoder.push(&tokens)?);
+                        // A segment has at most 4,096 tokens.
+                        let needed = (needed.start - start) as usize..(needed.end - start) as usize;
+                        samples.extend(decoder.push(&tokens[needed])?);
                     }
                     Err(error) if options.salvage => {
-                        let at = decoder.tokens() as f64 / self.tokens_per_second();
-                        let length = f64::from(segment.shape.t) / self.tokens_per_second();
+                        let at = needed.start as f64 / self.tokens_per_second();
+                        let length = (needed.end - needed.start) as f64 / self.tokens_per_second();
                         losses.push(format!("{length:.1} s from {at:.1} s on are lost and concealed: {error}"));
-                        samples.extend(decoder.conceal(segment.shape.t.into())?);
+                        samples.extend(decoder.conceal(needed.end - needed.start)?);
                     }
                     Err(error) => return Err(error),
                 }
             }
-            channels.push(samples);
+            channels.push(cut(samples, before, span));
         }
         if found == 0 {
             return Err(Error::corrupt("no tokens survive"));
@@ -87,7 +104,7 @@ impl AudioCodec {
         if container::is_live(bytes, limits) {
             return Err(Error::sound("the file is a live stream; decode it"));
         }
-        let (header, chunks, _) = read(bytes, &DecodeOptions { limits: *limits, salvage: false })?;
+        let (header, chunks, _) = read(bytes, &DecodeOptions { limits: *limits, ..DecodeOptions::default() })?;
         let plan = self.plan(&header, limits)?;
         let channel = |channel: u8| {
             let segments = (0..plan.segments.len()).map(|n| plan.tokens(&chunks, n, channel));
@@ -118,10 +135,32 @@ impl AudioCodec {
         })
     }
 
+    /// Checks that a part begins within the sound and is not empty.
+    fn check_span(&self, span: Span, samples: u64) -> Result<()> {
+        if span.start < span.end && span.start < samples {
+            return Ok(());
+        }
+        let seconds = |samples: u64| samples as f64 / f64::from(self.rate());
+        Err(Error::sound(format!(
+            "the sound has {:.2} s, and nothing from {:.2} s on; ask for an earlier part",
+            seconds(samples),
+            seconds(span.start)
+        )))
+    }
+
+    /// The frames that a part takes, those that come before it included.
+    fn run_up(&self, span: Span) -> std::ops::Range<u64> {
+        let hop = self.hop() as u64;
+        let from = span.start.saturating_sub(RUN_UP * u64::from(self.rate())) / hop;
+        from..self.token_count(span.end)
+    }
+
     fn decode_live(&self, bytes: &[u8], options: &DecodeOptions) -> Result<Decoded> {
         let mut reader = self.live_reader(options.limits);
         let (mut samples, mut losses) = (Vec::new(), Vec::new());
         let hop = self.hop() as u64;
+        let span = options.span.unwrap_or(Span { start: 0, end: u64::MAX });
+        let bytes = &bytes[self.join(bytes, span, &options.limits)?..];
         for piece in bytes.chunks(PIECE).map(Some).chain([None]) {
             let received = match piece {
                 Some(piece) => reader.push(piece)?,
@@ -146,16 +185,43 @@ impl AudioCodec {
                     seconds(at)
                 ));
             }
+            if reader.joined_at() + samples.len() as u64 >= span.end {
+                break;
+            }
         }
-        if !reader.has_ended() {
+        let end = reader.joined_at() + samples.len() as u64;
+        if !reader.has_ended() && end < span.end {
             losses.push("the live stream ends without its closing packet".to_owned());
         }
         match losses.first() {
-            Some(loss) if !options.salvage => Err(Error::corrupt(loss.clone())),
-            _ if samples.is_empty() => Err(Error::corrupt("no tokens survive")),
-            _ => Ok(Decoded { sound: Sound::mono(self.rate(), samples), source: None, losses }),
+            Some(loss) if !options.salvage => return Err(Error::corrupt(loss.clone())),
+            _ if samples.is_empty() => return Err(Error::corrupt("no tokens survive")),
+            _ => self.check_span(span, end)?,
         }
+        let samples = cut(samples, reader.joined_at(), Span { end: span.end.min(end), ..span });
+        Ok(Decoded { sound: Sound::mono(self.rate(), samples), source: None, losses })
     }
+
+    /// Offset of the last place at which a live stream may be joined in time for a part.
+    fn join(&self, bytes: &[u8], span: Span, limits: &Limits) -> Result<usize> {
+        let frames = self.run_up(Span { end: span.start, ..span });
+        if frames.start == 0 {
+            return Ok(0);
+        }
+        let header = live::header(bytes, limits)?;
+        let MediaShape::Audio { duration: Duration::Live(packing), .. } = header.media else { return Ok(0) };
+        let begin = |point: &live::JoiningPoint| u64::from(point.packet) * u64::from(packing.packet_frames);
+        let in_time = |point: &live::JoiningPoint| begin(point) <= frames.start;
+        let point = live::joining_points(bytes, limits)?.into_iter().take_while(in_time).last();
+        Ok(point.map_or(0, |point| point.offset as usize))
+    }
+}
+
+/// The part of samples that begin with sample `first` of a sound.
+fn cut(mut samples: Vec<f32>, first: u64, span: Span) -> Vec<f32> {
+    // Both are at most the number of samples that there are.
+    samples.truncate(span.end.saturating_sub(first) as usize);
+    samples.split_off((span.start.saturating_sub(first) as usize).min(samples.len()))
 }
 
 impl Plan<'_> {

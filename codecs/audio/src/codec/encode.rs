@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use tessera_core::container::{self, Channels, Chunk, Duration, Header, MediaShape};
-use tessera_core::entropy::bands::CodedBand;
+use tessera_core::container::{self, Channels, Chunk, Duration, Header, MediaShape, PriorKind};
+use tessera_core::entropy::bands::{Band, CodedBand};
 use tessera_core::entropy::{Search, TokenPrior, encode_searched, encode_tokens};
-use tessera_core::{Limits, Rung, TokenGrid};
+use tessera_core::{GridShape, Limits, Rung, TokenGrid};
 
 use super::options::{EncodeOptions, Stereo};
-use super::{AudioCodec, segments};
+use super::{AudioCodec, rate, segments};
 use crate::error::Result;
 use crate::sound::Sound;
 use crate::stream::LatentStream;
@@ -46,7 +46,7 @@ impl AudioCodec {
     /// # Errors
     /// [`Error::Sound`] for a sound without samples, with samples that are not finite, of another rate or of more than two channels;
     /// [`Error::Core`] if it is longer than a decoder with default limits takes; [`Error::Parameter`] for options
-    /// out of range; [`Error::Models`] if ONNX Runtime is missing or fails.
+    /// out of range, or for a rate that the sound cannot be coded at; [`Error::Models`] if ONNX Runtime is missing or fails.
     pub fn encode(&self, sound: &Sound, options: &EncodeOptions) -> Result<Encoded> {
         options.check()?;
         self.check_sound(sound)?;
@@ -67,36 +67,22 @@ impl AudioCodec {
         let segments = segments::split(self.token_count(samples.into()), layout.count(), &limits)?;
 
         let prior = options.prior.unwrap_or(self.model.default_prior());
-        let coder = Coder { codec: self, depth, lambda: options.lambda, prior: self.model.prior(prior)? };
-        let mut chunks = Vec::new();
-        for (channel, samples) in (0u32..).zip(&channels) {
-            let latents = self.latents(samples)?;
-            let mut rest = &latents[..];
-            for (segment, band) in (0u32..).zip(&segments) {
-                let (own, after) = rest.split_at(band.shape.t as usize * self.model.parts.book().dim());
-                rest = after;
-                let grid = coder.choose(own, band.shape)?;
-                chunks.push(Chunk::tokens(segment * u32::from(layout.count()) + channel, coder.code(&grid)?));
-            }
-        }
-        chunks.sort_by_key(|chunk| chunk.sequence);
+        let latents = channels.iter().map(|samples| self.latents(samples)).collect::<Result<Vec<_>>>()?;
         let source = options.source.map(|source| (source.rate, source.samples));
-        let header = Header {
-            pack: self.model.pack_ref(),
-            rung: Rung { levels: 1, depth },
-            prior,
-            media: MediaShape::Audio {
-                rate: self.rate(),
-                channels: layout,
-                duration: Duration::Samples { samples, source },
-            },
+        let media =
+            MediaShape::Audio { rate: self.rate(), channels: layout, duration: Duration::Samples { samples, source } };
+        let coder = Coder { codec: self, latents: &latents, segments: &segments, media, prior };
+        let Attempt { depth, bytes, token_bytes } = match options.bits_per_second {
+            None => coder.attempt(depth, options.lambda)?,
+            Some(bits) => {
+                rate::fit(f64::from(bits) / 8.0 * sound.seconds(), self, |depth, lambda| coder.attempt(depth, lambda))?
+            }
         };
-        let bytes = container::write(&header, &chunks)?;
         Ok(Encoded {
             depth,
             layout,
             tokens: self.token_count(samples.into()) * u64::from(layout.count()),
-            token_bytes: chunks.iter().map(|chunk| chunk.payload.len() as u64).sum(),
+            token_bytes,
             bits_per_second: bytes.len() as f64 * 8.0 / sound.seconds(),
             bytes,
         })
@@ -114,27 +100,62 @@ impl AudioCodec {
     }
 }
 
-/// How the segments of a sound become bytes.
+/// A file at one depth and lambda.
+pub(super) struct Attempt {
+    pub depth: u8,
+    pub bytes: Vec<u8>,
+    pub token_bytes: u64,
+}
+
+/// How the latents of a sound become a file.
 struct Coder<'a> {
     codec: &'a AudioCodec,
-    depth: u8,
-    lambda: f32,
-    prior: &'a dyn TokenPrior,
+    /// Of each channel.
+    latents: &'a [Vec<f32>],
+    segments: &'a [Band],
+    media: MediaShape,
+    prior: PriorKind,
 }
 
 impl Coder<'_> {
-    /// The tokens of a segment.
-    fn choose(&self, latents: &[f32], shape: tessera_core::GridShape) -> Result<TokenGrid> {
-        let (codebook, rung) = (&self.codec.model.parts.codebook, Rung { levels: 1, depth: self.depth });
-        if self.lambda == 0.0 {
-            return Ok(codebook.quantize(latents, shape.positions(), rung)?);
+    fn attempt(&self, depth: u8, lambda: f32) -> Result<Attempt> {
+        let prior = self.codec.model.prior(self.prior)?;
+        let mut chunks = Vec::new();
+        for (channel, latents) in (0u32..).zip(self.latents) {
+            let mut rest = &latents[..];
+            for (segment, band) in (0u32..).zip(self.segments) {
+                let (own, after) = rest.split_at(band.shape.t as usize * self.codec.model.parts.book().dim());
+                rest = after;
+                let grid = self.choose(own, band.shape, (depth, lambda), prior)?;
+                let coded = CodedBand { bytes: encode_tokens(&grid, prior)?, token_crc: grid.crc() };
+                chunks.push(Chunk::tokens(segment * self.latents.len() as u32 + channel, coded));
+            }
         }
-        let search = Search { lambda: self.lambda, candidates: CANDIDATES };
-        Ok(encode_searched(latents, shape.positions(), rung, codebook, self.prior, search)?)
+        chunks.sort_by_key(|chunk| chunk.sequence);
+        let header = Header {
+            pack: self.codec.model.pack_ref(),
+            rung: Rung { levels: 1, depth },
+            prior: self.prior,
+            media: self.media.clone(),
+        };
+        let token_bytes = chunks.iter().map(|chunk| chunk.payload.len() as u64).sum();
+        Ok(Attempt { depth, bytes: container::write(&header, &chunks)?, token_bytes })
     }
 
-    fn code(&self, grid: &TokenGrid) -> Result<CodedBand> {
-        Ok(CodedBand { bytes: encode_tokens(grid, self.prior)?, token_crc: grid.crc() })
+    /// The tokens of a segment.
+    fn choose(
+        &self,
+        latents: &[f32],
+        shape: GridShape,
+        (depth, lambda): (u8, f32),
+        prior: &dyn TokenPrior,
+    ) -> Result<TokenGrid> {
+        let (codebook, rung) = (&self.codec.model.parts.codebook, Rung { levels: 1, depth });
+        if lambda == 0.0 {
+            return Ok(codebook.quantize(latents, shape.positions(), rung)?);
+        }
+        let search = Search { lambda, candidates: CANDIDATES };
+        Ok(encode_searched(latents, shape.positions(), rung, codebook, prior, search)?)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a file holds, without a model pack.
 
 use tessera_core::container::live::{Event, PacketReader};
-use tessera_core::container::{self, Channels, ChunkKind, Duration, MediaShape, PackRef, Part, PriorKind};
+use tessera_core::container::{self, Channels, ChunkKind, Duration, Live, MediaShape, PackRef, Part, PriorKind};
 use tessera_core::{Error as CoreError, Limits};
 
 use super::options::Source;
@@ -18,10 +18,13 @@ pub struct Inspection {
     pub samples: Option<u64>,
     /// What the sound was before it was resampled.
     pub source: Option<Source>,
-    /// Frames of a packet, of a live stream.
-    pub packet_frames: Option<u32>,
+    /// How a live stream is packed, and the rate that it announces.
+    pub live: Option<Live>,
     /// Whole packets that are there, of a live stream.
     pub packets: u64,
+    /// Number of a live stream's closing packet and how far its tokens reach; see
+    /// [`AudioCodec::live_samples`](crate::AudioCodec::live_samples).
+    pub reach: Option<(u32, u32)>,
     /// Whether all is there: always so for a whole file; for a live stream, the closing packet.
     pub complete: bool,
     /// The pack that decodes it.
@@ -30,8 +33,6 @@ pub struct Inspection {
     pub depth: u8,
     /// Prior of the tokens.
     pub prior: PriorKind,
-    /// Bits of the file per second; `None` for a live stream.
-    pub bits_per_second: Option<f64>,
     /// Bytes of entropy-coded tokens.
     pub token_bytes: u64,
     /// Every byte of the file, by purpose. Empty for a live stream that is not whole.
@@ -51,19 +52,18 @@ pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspection> {
     let MediaShape::Audio { rate, channels, duration: Duration::Samples { samples, source } } = header.media else {
         return Err(no_sound());
     };
-    let seconds = f64::from(samples) / f64::from(rate);
     Ok(Inspection {
         rate,
         layout: channels,
         samples: Some(samples.into()),
         source: source.map(|(rate, samples)| Source { rate, samples }),
-        packet_frames: None,
+        live: None,
         packets: 0,
+        reach: None,
         complete: true,
         pack: header.pack.clone(),
         depth: header.rung.depth,
         prior: header.prior,
-        bits_per_second: Some(bytes.len() as f64 * 8.0 / seconds),
         token_bytes: file.of_kind(ChunkKind::Tokens).map(|chunk| chunk.payload.len() as u64).sum(),
         parts: container::layout(bytes, limits)?,
     })
@@ -73,19 +73,24 @@ fn inspect_live(bytes: &[u8], limits: &Limits) -> Result<Inspection> {
     let mut reader = PacketReader::new(*limits);
     let mut events = reader.push(bytes)?;
     events.extend(reader.finish()?);
-    let (mut packets, mut token_bytes, mut found) = (0, 0, None);
+    let (mut packets, mut token_bytes, mut found, mut end) = (0, 0, None, None);
     for event in events {
         match event {
             Event::Header(header) => found = found.or(Some(header)),
-            Event::Packet { payload, .. } | Event::Closing { payload, .. } => {
+            Event::Packet { payload, .. } => {
                 packets += 1;
                 token_bytes += payload.len() as u64;
+            }
+            Event::Closing { sequence, reach, payload } => {
+                packets += 1;
+                token_bytes += payload.len() as u64;
+                end = Some((sequence, reach));
             }
             Event::Damage { .. } => {}
         }
     }
     let header = found.ok_or_else(no_sound)?;
-    let MediaShape::Audio { rate, channels, duration: Duration::Live { packet_frames } } = header.media else {
+    let MediaShape::Audio { rate, channels, duration: Duration::Live(live) } = header.media else {
         return Err(no_sound());
     };
     Ok(Inspection {
@@ -93,13 +98,13 @@ fn inspect_live(bytes: &[u8], limits: &Limits) -> Result<Inspection> {
         layout: channels,
         samples: None,
         source: None,
-        packet_frames: Some(packet_frames),
+        live: Some(live),
         packets,
+        reach: end,
         complete: reader.has_ended(),
         pack: header.pack,
         depth: header.rung.depth,
         prior: header.prior,
-        bits_per_second: None,
         token_bytes,
         parts: container::layout(bytes, limits).unwrap_or_default(),
     })

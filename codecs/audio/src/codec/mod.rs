@@ -4,12 +4,14 @@ mod decode;
 mod encode;
 mod inspect;
 mod options;
+mod rate;
 mod segments;
 mod tokens;
 
 use std::sync::Arc;
 
 use tessera_core::Limits;
+use tessera_core::container::Live;
 use tessera_models::Pack;
 
 use crate::error::Result;
@@ -19,7 +21,7 @@ use crate::stream::{StreamDecoder, StreamEncoder};
 pub use decode::Decoded;
 pub use encode::Encoded;
 pub use inspect::{Inspection, inspect};
-pub use options::{CodecOptions, DecodeOptions, EncodeOptions, Source, Stereo};
+pub use options::{CodecOptions, DecodeOptions, EncodeOptions, Source, Span, Stereo};
 pub use tokens::Tokens;
 
 /// Encoder and decoder of sounds with one model pack.
@@ -76,6 +78,17 @@ impl AudioCodec {
         self.model.parts.search_lambda
     }
 
+    /// Squared latent distance that the last bit of a token of `depth` bits saves: from centroids to those above them, on average.
+    pub(crate) fn last_bit(&self, depth: u8) -> f32 {
+        let book = self.model.parts.book();
+        let saved = |path: u16| -> f32 {
+            let pairs = book.centroid(depth, path).iter().zip(book.centroid(depth - 1, path >> 1));
+            pairs.map(|(own, above)| (own - above) * (own - above)).sum()
+        };
+        let count = 1u32 << depth;
+        (0..count).map(|path| saved(path as u16)).sum::<f32>() / count as f32
+    }
+
     /// Most samples that go into an encoder after a sample before the decoder gives it: the window.
     pub fn delay_samples(&self) -> usize {
         self.model.spectrum.window()
@@ -110,14 +123,10 @@ impl AudioCodec {
         LiveWriter::new(Arc::clone(&self.model), options)
     }
 
-    /// Bits a second of a live stream before entropy coding, packets' heads and repeated headers included.
-    ///
-    /// # Errors
-    /// As [`live_writer`](Self::live_writer).
-    pub fn live_bits_per_second(&self, options: &LiveOptions) -> Result<f64> {
-        let depth = options.depth.unwrap_or(self.model.parts.book().depth());
-        let header = self.live_writer(*options)?.header().len();
-        Ok(options.bits_per_second(depth, header, self.tokens_per_second()))
+    /// Samples of a finished live stream, from the number of its closing packet and how far that one's tokens reach.
+    pub fn live_samples(&self, live: Live, (packets, reach): (u32, u32)) -> u64 {
+        let frames = u64::from(packets) * u64::from(live.packet_frames);
+        (frames * self.hop() as u64 + u64::from(reach)).saturating_sub(self.model.spectrum.overlap() as u64)
     }
 
     /// A reader of live streams.

@@ -51,6 +51,9 @@ pub struct EncodeOptions {
     /// Squared latent distance that a bit is worth in the choice of tokens. Default 0: the nearest tokens, those of
     /// a [`StreamEncoder`](crate::StreamEncoder).
     pub lambda: f32,
+    /// Bits a second that the file takes at most, and no less than 2 % below if the sound has that much to say at the full depth. It
+    /// decides depth and lambda, so that those may not be given. Default: none.
+    pub bits_per_second: Option<u32>,
     /// How tokens are coded. Default: with the pack's trained prior where it has one.
     pub prior: Option<PriorKind>,
     /// What tokens of two channels are of.
@@ -61,16 +64,19 @@ pub struct EncodeOptions {
 
 impl Default for EncodeOptions {
     fn default() -> Self {
-        Self { depth: None, lambda: 0.0, prior: None, stereo: Stereo::Auto, source: None }
+        Self { depth: None, lambda: 0.0, bits_per_second: None, prior: None, stereo: Stereo::Auto, source: None }
     }
 }
 
 impl EncodeOptions {
     pub(super) fn check(&self) -> Result<()> {
-        if self.lambda.is_finite() && self.lambda >= 0.0 {
-            return Ok(());
+        if !(self.lambda.is_finite() && self.lambda >= 0.0) {
+            return Err(Error::parameter("lambda is 0 or above"));
         }
-        Err(Error::parameter("lambda is 0 or above"))
+        if self.bits_per_second.is_some() && (self.depth.is_some() || self.lambda != 0.0) {
+            return Err(Error::parameter("a rate decides depth and lambda itself"));
+        }
+        Ok(())
     }
 }
 
@@ -81,4 +87,15 @@ pub struct DecodeOptions {
     pub limits: Limits,
     /// Decode what survives of a damaged file instead of refusing it: what is lost is concealed.
     pub salvage: bool,
+    /// Decode this part alone, without a look at most of what is before it and none at what is after it. Default: all.
+    pub span: Option<Span>,
+}
+
+/// A part of a sound, in samples of a channel at the model's rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// First sample.
+    pub start: u64,
+    /// The sample after the last; what is beyond the sound is left out.
+    pub end: u64,
 }

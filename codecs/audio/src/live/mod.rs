@@ -1,5 +1,6 @@
 //! Live `.tsr` streams: packets of tokens that each stand alone.
 
+mod rate;
 mod reader;
 mod writer;
 
@@ -8,7 +9,7 @@ pub use writer::{LiveOptions, LiveWriter, Sent};
 
 use tessera_core::GridShape;
 
-/// The grid of a packet of `frames` tokens.
+/// The grid of `frames` tokens.
 fn packet_shape(frames: u32) -> GridShape {
     GridShape { levels: 1, t: frames, y: 1, x: 1 }
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use tessera_core::container::live::{Event, PacketReader};
-use tessera_core::container::{Duration, Header, MediaShape};
-use tessera_core::entropy::decode_tokens;
-use tessera_core::{Error as CoreError, Limits};
+use tessera_core::container::{Duration, Header, Live, MediaShape};
+use tessera_core::entropy::TokenDecoder;
+use tessera_core::{Error as CoreError, Limits, TokenGrid};
 
 use super::packet_shape;
 use crate::error::{Error, Result};
@@ -14,14 +14,18 @@ use crate::stream::StreamDecoder;
 
 /// Longest gap that is filled, seconds: after a longer one the sound goes on at once.
 const LONGEST_GAP: u64 = 10;
+/// The heap node of a token of which nothing is known.
+const LOST: u32 = 1;
 
 /// What a push brings.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Received {
     /// Samples at the model's rate, those that stand in for lost ones included.
     pub samples: Vec<f32>,
-    /// Tokens that arrived.
-    pub tokens: Vec<u16>,
+    /// What is known of the frames, in the order of time: of a token known to d bits the heap node 2^d + bits, of a lost one 1.
+    pub nodes: Vec<u32>,
+    /// Frames whose packet was lost and of which another repeats the leading bits.
+    pub repaired: u64,
     /// Frames that were lost and concealed.
     pub concealed: u64,
     /// Frames of gaps too long to be filled.
@@ -47,12 +51,15 @@ pub struct LiveReader {
 #[derive(Debug, Clone)]
 struct Stream {
     header: Header,
-    packet_frames: u32,
+    live: Live,
     decoder: StreamDecoder,
-    /// Numbers of the first packet that arrived and of the next one; `None` before the first.
-    place: Option<(u32, u64)>,
-    /// Samples of gaps that were not filled.
-    skipped_samples: u64,
+    /// Frame at which the reader joined, and number of the next packet; `None` before the first packet.
+    place: Option<(u64, u64)>,
+    /// What is known of the frames that are not decoded yet, from frame `begin` on: heap nodes.
+    window: Vec<u32>,
+    begin: u64,
+    /// Frames of gaps that were not filled.
+    skipped: u64,
     ended: bool,
 }
 
@@ -77,7 +84,11 @@ impl LiveReader {
     /// As [`push`](Self::push), and [`Error::Core`] if there was no stream at all.
     pub fn finish(&mut self) -> Result<Received> {
         let events = self.packets.finish()?;
-        self.take(events)
+        let mut received = self.take(events)?;
+        if let Some(stream) = &mut self.stream {
+            stream.flush(usize::MAX, &mut received)?;
+        }
+        Ok(received)
     }
 
     /// Stands in for the next `packets` packets, of which the caller knows that they will not come in time. Those that do come
@@ -88,9 +99,12 @@ impl LiveReader {
     pub fn lose(&mut self, packets: u32) -> Result<Received> {
         let mut received = Received::default();
         if let Some(stream) = self.stream.as_mut().filter(|stream| !stream.ended)
-            && let Some((_, next)) = stream.place
+            && let Some((_, next)) = &mut stream.place
         {
-            stream.bridge(next + u64::from(packets), &mut received)?;
+            *next += u64::from(packets);
+            let group = *next / u64::from(stream.live.interleave) * u64::from(stream.live.group_frames());
+            stream.extend(group, &mut received)?;
+            stream.flush_before(group, &mut received)?;
         }
         Ok(received)
     }
@@ -108,7 +122,7 @@ impl LiveReader {
     /// Samples of the stream before the first that came out: 0 unless it was joined later.
     pub fn joined_at(&self) -> u64 {
         let stream = self.stream.as_ref();
-        let place = stream.and_then(|stream| stream.place.map(|(first, _)| stream.samples_before(first.into())));
+        let place = stream.and_then(|stream| stream.place.map(|(joined, _)| joined * stream.decoder.hop() as u64));
         place.unwrap_or(0)
     }
 
@@ -120,13 +134,12 @@ impl LiveReader {
                 Event::Damage { bytes } => received.damaged_bytes += bytes,
                 Event::Packet { sequence, payload } => {
                     if let Some(stream) = self.stream.as_mut().filter(|stream| !stream.ended) {
-                        let frames = stream.packet_frames;
-                        stream.packet(&self.model, &self.limits, (sequence, frames), &payload, &mut received)?;
+                        stream.packet(&self.model, &self.limits, (sequence, None), &payload, &mut received)?;
                     }
                 }
                 Event::Closing { sequence, reach, payload } => {
                     if let Some(stream) = self.stream.as_mut().filter(|stream| !stream.ended) {
-                        stream.close(&self.model, &self.limits, (sequence, reach), &payload, &mut received)?;
+                        stream.packet(&self.model, &self.limits, (sequence, Some(reach)), &payload, &mut received)?;
                     }
                 }
             }
@@ -136,99 +149,164 @@ impl LiveReader {
 
     fn open(&self, header: Header) -> Result<Stream> {
         self.model.check_pack(&header.pack)?;
-        let MediaShape::Audio { rate, duration: Duration::Live { packet_frames }, .. } = header.media else {
+        let MediaShape::Audio { rate, duration: Duration::Live(live), .. } = header.media else {
             return Err(Error::corrupt("a live stream that is no sound"));
         };
         if rate != self.model.parts.sample_rate || header.rung.levels != 1 {
             return Err(Error::corrupt("the stream's rate or levels are not those of its model pack"));
         }
-        if u64::from(packet_frames) > self.limits.max_tokens {
+        if u64::from(live.group_frames()) > self.limits.max_tokens {
             return Err(CoreError::Limit {
-                what: "tokens of a packet".to_owned(),
-                claimed: packet_frames.into(),
+                what: "tokens of a group of packets".to_owned(),
+                claimed: live.group_frames().into(),
                 limit: self.limits.max_tokens,
             }
             .into());
         }
         let decoder = StreamDecoder::new(Arc::clone(&self.model), header.rung.depth)
             .map_err(|_| Error::corrupt("the stream's tokens have more bits than those of its model pack"))?;
-        Ok(Stream { header, packet_frames, decoder, place: None, skipped_samples: 0, ended: false })
+        let (window, begin) = (Vec::new(), 0);
+        Ok(Stream { header, live, decoder, place: None, window, begin, skipped: 0, ended: false })
     }
 }
 
 impl Stream {
-    fn samples_before(&self, sequence: u64) -> u64 {
-        sequence * u64::from(self.packet_frames) * self.decoder.hop() as u64
-    }
-
-    /// Takes a packet of `frames` tokens. One that does not decode is as good as lost.
+    /// Takes a packet; the closing one if it says how far it reaches. One that does not decode is as good as lost.
     fn packet(
         &mut self,
         model: &Model,
         limits: &Limits,
-        (sequence, frames): (u32, u32),
+        (sequence, reach): (u32, Option<u32>),
         payload: &[u8],
         received: &mut Received,
     ) -> Result<()> {
-        let next = self.place.map_or(u64::from(sequence), |(_, next)| next);
-        if u64::from(sequence) < next {
+        let live = self.live;
+        let (sequence, packets) = (u64::from(sequence), u64::from(live.interleave));
+        let (group, turn) = (sequence / packets, sequence % packets);
+        let start = group * u64::from(live.group_frames());
+        let frames = match reach {
+            None => live.packet_frames,
+            Some(reach) => self.closing_frames(model, reach, turn)?,
+        };
+        if self.place.is_none() {
+            self.begin = start;
+        }
+        let (joined, next) = *self.place.get_or_insert((start, sequence));
+        if sequence < next {
             received.late += 1;
             return Ok(());
         }
-        self.place.get_or_insert((sequence, sequence.into()));
-        self.bridge(sequence.into(), received)?;
-        let prior = model.prior(self.header.prior)?;
-        match decode_tokens(payload, packet_shape(frames), &[self.decoder.depth()], prior, limits) {
-            Ok(grid) => {
-                received.samples.extend(self.decoder.push(grid.tokens())?);
-                received.tokens.extend(grid.tokens());
-            }
-            Err(_) => {
-                received.samples.extend(self.decoder.conceal(frames.into())?);
-                received.concealed += u64::from(frames);
+        self.place = Some((joined, sequence + 1));
+        self.extend(start, received)?;
+        if let Some(reach) = reach {
+            // Samples of the whole stream, then of what comes out of it.
+            let hop = model.spectrum.hop() as u64;
+            let end = (start * hop + u64::from(reach)).saturating_sub(model.spectrum.overlap() as u64);
+            self.decoder.end_at(end.saturating_sub((joined + self.skipped) * hop));
+        }
+
+        let (own, again) = self.tokens(model, limits, frames, sequence > 0, payload).unwrap_or_default();
+        // What stands in for a gap goes over into what comes after it.
+        let whole = reach.map_or(live.group_frames(), |_| frames) as usize;
+        self.window.resize(start.saturating_sub(self.begin) as usize + whole, LOST);
+        if let Some(again) = again {
+            let (group, turn) = ((sequence - 1) / packets, (sequence - 1) % packets);
+            let first = group * u64::from(live.group_frames()) + turn;
+            for (n, node) in (0u64..).zip(nodes(&again)) {
+                received.repaired += u64::from(self.learn(first + n * packets, node));
             }
         }
-        if let Some((_, next)) = &mut self.place {
-            *next = u64::from(sequence) + 1;
+        let step = if reach.is_some() { 1 } else { packets };
+        for (n, node) in (0u64..).zip(own.iter().flat_map(nodes)) {
+            self.learn(start + turn + n * step, node);
         }
+        match turn + 1 == packets || reach.is_some() {
+            true => self.flush(usize::MAX, received)?,
+            false => self.flush_before(start, received)?,
+        }
+        self.ended = reach.is_some();
         Ok(())
     }
 
-    /// Fills the gap before packet `sequence`.
-    fn bridge(&mut self, sequence: u64, received: &mut Received) -> Result<()> {
-        let Some((_, next)) = &mut self.place else { return Ok(()) };
-        let missing = sequence.saturating_sub(*next) * u64::from(self.packet_frames);
-        *next = sequence.max(*next);
-        let MediaShape::Audio { rate, .. } = self.header.media else { return Ok(()) };
-        let filled = missing.min(LONGEST_GAP * u64::from(rate) / self.decoder.hop() as u64);
-        received.samples.extend(self.decoder.conceal(filled)?);
-        received.concealed += filled;
-        received.skipped += missing - filled;
-        self.skipped_samples += (missing - filled) * self.decoder.hop() as u64;
-        Ok(())
-    }
-
-    fn close(
-        &mut self,
+    /// A packet's own tokens, and those that it repeats if it is not the first.
+    fn tokens(
+        &self,
         model: &Model,
         limits: &Limits,
-        (sequence, reach): (u32, u32),
+        frames: u32,
+        is_later: bool,
         payload: &[u8],
-        received: &mut Received,
-    ) -> Result<()> {
-        let (hop, overlap) = (model.spectrum.hop() as u64, model.spectrum.overlap() as u64);
-        let frames = u64::from(reach).div_ceil(hop);
-        let frames = u32::try_from(frames).ok().filter(|frames| (1..=self.packet_frames).contains(frames));
-        let Some(frames) = frames else {
-            return Err(Error::corrupt("the closing packet reaches further than a packet"));
+    ) -> Result<(Option<TokenGrid>, Option<TokenGrid>)> {
+        let (live, prior) = (self.live, model.prior(self.header.prior)?);
+        let mut depth = self.decoder.depth();
+        let mut decoder = TokenDecoder::new(payload)?;
+        if live.bits_per_second.is_some() {
+            depth -= decoder.take_count(depth - 1)?;
+        }
+        let own = decoder.take_grid(packet_shape(frames), &[depth], prior, limits)?;
+        let again = match live.repeat > 0 && is_later {
+            true => Some(decoder.take_grid(packet_shape(live.packet_frames), &[live.repeat], prior, limits)?),
+            false => None,
         };
-        // Samples of the whole stream, then of what came out of it since it was joined.
-        let end = (self.samples_before(sequence.into()) + u64::from(reach)).saturating_sub(overlap);
-        let first = self.place.map_or(sequence, |(first, _)| first);
-        let end = end.saturating_sub(self.samples_before(first.into())).saturating_sub(self.skipped_samples);
-        self.decoder.end_at(end);
-        self.packet(model, limits, (sequence, frames), payload, received)?;
-        self.ended = true;
+        decoder.finish()?;
+        Ok((Some(own), again))
+    }
+
+    /// Tokens of a closing packet, which is the first of its group.
+    fn closing_frames(&self, model: &Model, reach: u32, turn: u64) -> Result<u32> {
+        let frames = u64::from(reach).div_ceil(model.spectrum.hop() as u64);
+        let frames = u32::try_from(frames).ok().filter(|frames| (1..=self.live.group_frames()).contains(frames));
+        frames
+            .filter(|_| turn == 0)
+            .ok_or_else(|| Error::corrupt("the closing packet reaches further than a group of packets"))
+    }
+
+    /// Makes the window reach to frame `start`. Of a gap that is too long only the begin is filled, and is decoded.
+    fn extend(&mut self, start: u64, received: &mut Received) -> Result<()> {
+        let missing = start.saturating_sub(self.begin + self.window.len() as u64);
+        let MediaShape::Audio { rate, .. } = self.header.media else { return Ok(()) };
+        let filled = missing.min(LONGEST_GAP * u64::from(rate) / self.decoder.hop() as u64);
+        // At most ten seconds.
+        self.window.resize(self.window.len() + filled as usize, LOST);
+        if missing > filled {
+            self.flush(usize::MAX, received)?;
+            self.begin = start;
+            received.skipped += missing - filled;
+            self.skipped += missing - filled;
+        }
         Ok(())
     }
+
+    /// Takes down what is known of a frame of the window if nothing was; says whether that was so.
+    fn learn(&mut self, frame: u64, node: u32) -> bool {
+        let at = frame.checked_sub(self.begin).and_then(|at| usize::try_from(at).ok());
+        let Some(known) = at.and_then(|at| self.window.get_mut(at)).filter(|known| **known == LOST) else {
+            return false;
+        };
+        *known = node;
+        true
+    }
+
+    /// Decodes what there is before frame `start`; what is missing is concealed.
+    fn flush_before(&mut self, start: u64, received: &mut Received) -> Result<()> {
+        let count = start.saturating_sub(self.begin);
+        self.flush(usize::try_from(count).unwrap_or(usize::MAX), received)
+    }
+
+    /// Decodes the first `count` frames of the window.
+    fn flush(&mut self, count: usize, received: &mut Received) -> Result<()> {
+        let rest = self.window.split_off(count.min(self.window.len()));
+        let nodes = std::mem::replace(&mut self.window, rest);
+        self.begin += nodes.len() as u64;
+        received.concealed += nodes.iter().filter(|&&node| node == LOST).count() as u64;
+        received.samples.extend(self.decoder.push_known(&nodes, self.window.first().copied().unwrap_or(LOST))?);
+        received.nodes.extend(nodes);
+        Ok(())
+    }
+}
+
+/// The tokens of a packet as heap nodes.
+fn nodes(grid: &TokenGrid) -> impl Iterator<Item = u32> + '_ {
+    let depth = grid.depths()[0];
+    grid.tokens().iter().map(move |&token| 1 << depth | u32::from(token))
 }

@@ -3,53 +3,60 @@
 use std::sync::Arc;
 
 use tessera_core::container::live::PacketWriter;
-use tessera_core::container::{Channels, Duration, Header, MediaShape, PriorKind};
-use tessera_core::entropy::encode_tokens;
+use tessera_core::container::{Channels, Duration, Header, Live, MediaShape, PriorKind};
+use tessera_core::entropy::TokenEncoder;
 use tessera_core::{Rung, TokenGrid};
 
 use super::packet_shape;
+use super::rate::RateControl;
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::stream::StreamEncoder;
+use crate::stream::LatentStream;
 
-/// Bytes of a packet beyond its payload: kind, number, length, checksum.
-const PACKET_BYTES: f64 = 8.0;
+/// Bytes that the index at the end will have for a joining point.
+const INDEX_ENTRY: usize = 4;
 
 /// How a live stream is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LiveOptions {
-    /// Bits of a token. Default: the pack's most.
+    /// Bits of a token, at most where a rate is kept. Default: the pack's most, or what the rate needs.
     pub depth: Option<u8>,
-    /// Tokens of a packet, 1 to 4,096. Default 40, half a second at 80 tokens a second. A packet waits for its last token and costs
-    /// about nine bytes beyond them.
+    /// Tokens of a packet. Default 40, half a second at 80 tokens a second. A packet waits for its last token and costs
+    /// about five bytes beyond them.
     pub packet_frames: u32,
-    /// Packets from one repetition of the header to the next, so that a reader can join; 0 for none. Default 20.
+    /// Packets over which frames are dealt in turn. Default 1. A frame waits for the last one of its group; a lost packet leaves
+    /// the frames beside its own.
+    pub interleave: u32,
+    /// Leading bits of its tokens that the next packet repeats. Default 0.
+    pub repeat: u8,
+    /// Bits a second that the whole stream takes. The header announces it, and packets have tokens of as many bits as it allows.
+    /// Default: none, all tokens have the same bits, whatever they cost.
+    pub bits_per_second: Option<u32>,
+    /// Frames from one repetition of the header to the next at least, so that a reader can join; 0 for none. Default 1,600, 20 s.
     pub header_every: u32,
     /// How tokens are coded. Default: with the pack's trained prior where it has one.
     pub prior: Option<PriorKind>,
 }
 
-impl LiveOptions {
-    /// Bits a second of a stream of `depth` bits a token, the header of `header` bytes included where it comes again: what plain
-    /// tokens cost, and what a trained prior undercuts.
-    pub(crate) fn bits_per_second(&self, depth: u8, header: usize, tokens_per_second: f64) -> f64 {
-        let payload = (f64::from(self.packet_frames) * f64::from(depth) / 8.0).ceil() + 1.0;
-        let again = if self.header_every == 0 { 0.0 } else { header as f64 / f64::from(self.header_every) };
-        (payload + PACKET_BYTES + again) * 8.0 * tokens_per_second / f64::from(self.packet_frames)
-    }
-}
-
 impl Default for LiveOptions {
     fn default() -> Self {
-        Self { depth: None, packet_frames: 40, header_every: 20, prior: None }
+        Self {
+            depth: None,
+            packet_frames: 40,
+            interleave: 1,
+            repeat: 0,
+            bits_per_second: None,
+            header_every: 1600,
+            prior: None,
+        }
     }
 }
 
 /// What a push brings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sent {
-    /// Tokens, each as soon as its samples are there.
-    pub tokens: Vec<u16>,
+    /// Tokens of the packets, repeated ones not counted again.
+    pub tokens: u64,
     /// Whole packets, to be sent or written one after the other. One may begin with the header.
     pub packets: Vec<Vec<u8>>,
 }
@@ -65,21 +72,43 @@ impl Sent {
 #[derive(Debug, Clone)]
 pub struct LiveWriter {
     model: Arc<Model>,
-    encoder: StreamEncoder,
+    latents: LatentStream,
     packets: PacketWriter,
-    options: LiveOptions,
+    live: Live,
+    depth: u8,
     prior: PriorKind,
-    /// Tokens of the packet that is not full yet.
-    pending: Vec<u16>,
+    /// Packets from one header to the next; `None` for the first header alone.
+    header_every: Option<u32>,
+    rate: Option<RateControl>,
+    /// Bytes that the rate control has paid for and that come at the end.
+    owed: usize,
+    /// Latents of the frames of the group that is not full yet.
+    pending: Vec<f32>,
+    /// Tokens of the packet before.
+    last: Option<TokenGrid>,
+    bytes: u64,
+    samples: u64,
     finished: bool,
 }
 
 impl LiveWriter {
     pub(crate) fn new(model: Arc<Model>, options: LiveOptions) -> Result<Self> {
-        let depth = options.depth.unwrap_or(model.parts.book().depth());
-        let encoder = StreamEncoder::new(Arc::clone(&model), depth)?;
+        let tokens_per_second = f64::from(model.parts.sample_rate) / model.spectrum.hop() as f64;
+        let full = model.parts.book().depth();
+        let depth = options.depth.unwrap_or_else(|| match options.bits_per_second {
+            None => full,
+            // Speech does with two thirds of its tokens' bits, and now and then with less.
+            Some(bits) => ((1.5 * f64::from(bits) / tokens_per_second).ceil() as u8).clamp(model.parts.min_depth, full),
+        });
+        model.check_depth(depth)?;
         let prior = options.prior.unwrap_or(model.default_prior());
         model.prior(prior)?;
+        let live = Live {
+            packet_frames: options.packet_frames,
+            interleave: options.interleave,
+            repeat: options.repeat,
+            bits_per_second: options.bits_per_second,
+        };
         let header = Header {
             pack: model.pack_ref(),
             rung: Rung { levels: 1, depth },
@@ -87,89 +116,154 @@ impl LiveWriter {
             media: MediaShape::Audio {
                 rate: model.parts.sample_rate,
                 channels: Channels::Mono,
-                duration: Duration::Live { packet_frames: options.packet_frames },
+                duration: Duration::Live(live),
             },
         };
+        // Checks the options too.
         let packets = PacketWriter::new(&header)?;
-        Ok(Self { model, encoder, packets, options, prior, pending: Vec::new(), finished: false })
+        let least = model.parts.min_depth.max(options.repeat).min(depth);
+        let rate = |bits: u32| RateControl::new(bits.into(), tokens_per_second, least..=depth);
+        let groups = options.header_every.div_ceil(live.group_frames());
+        Ok(Self {
+            latents: LatentStream::new(Arc::clone(&model)),
+            packets,
+            live,
+            depth,
+            prior,
+            header_every: (groups > 0).then(|| groups.saturating_mul(live.interleave)),
+            rate: options.bits_per_second.map(rate),
+            owed: 0,
+            pending: Vec::new(),
+            last: None,
+            bytes: 0,
+            samples: 0,
+            finished: false,
+            model,
+        })
     }
 
-    /// The header's bytes, for a reader that comes in later. The first packet begins with them.
+    /// The header's bytes. The first packet begins with them.
     pub fn header(&self) -> &[u8] {
         self.packets.header()
     }
 
-    /// Takes samples at the model's rate; returns the tokens and packets that they complete.
+    /// Takes samples at the model's rate; returns the packets that they complete.
     ///
     /// # Errors
-    /// [`Error::Parameter`] after [`finish`](Self::finish); otherwise as [`StreamEncoder::push`].
+    /// [`Error::Parameter`] after [`finish`](Self::finish); [`Error::Sound`] for a sample that is not finite: nothing of this push is
+    /// taken. [`Error::Models`] if ONNX Runtime is missing or fails.
     pub fn push(&mut self, samples: &[f32]) -> Result<Sent> {
         self.check_open()?;
-        let tokens = self.encoder.push(samples)?;
-        self.pending.extend(&tokens);
-        let mut packets = Vec::new();
-        self.fill(&mut packets, 0)?;
-        Ok(Sent { tokens, packets })
+        self.pending.extend(self.latents.push(samples)?);
+        self.samples += samples.len() as u64;
+        let mut sent = Sent::default();
+        self.fill(&mut sent, 0)?;
+        Ok(sent)
     }
 
-    /// Ends the stream: the last tokens, and packets up to the closing one.
+    /// Ends the stream: packets up to the closing one.
     ///
     /// # Errors
     /// [`Error::Sound`] if there were no samples; otherwise as [`push`](Self::push).
     pub fn finish(&mut self) -> Result<Sent> {
         self.check_open()?;
-        let samples = self.encoder.samples();
-        if samples == 0 {
+        if self.samples == 0 {
             return Err(Error::sound("the sound has no samples"));
         }
-        let tokens = self.encoder.finish()?;
-        self.pending.extend(&tokens);
-        let mut packets = Vec::new();
+        self.pending.extend(self.latents.finish()?);
+        let mut sent = Sent::default();
         // The closing packet is never empty.
-        self.fill(&mut packets, 1)?;
+        self.fill(&mut sent, 1)?;
         let spectrum = &self.model.spectrum;
-        let before = u64::from(self.packets.next_sequence()) * u64::from(self.options.packet_frames);
-        let reach = samples + spectrum.overlap() as u64 - before * spectrum.hop() as u64;
-        // At most a packet's frames, each of a hop.
+        let before = u64::from(self.packets.next_sequence()) * u64::from(self.live.packet_frames);
+        let reach = self.samples + spectrum.overlap() as u64 - before * spectrum.hop() as u64;
+        // At most a group's frames, each of a hop.
         let reach = u32::try_from(reach).map_err(|_| Error::parameter("a packet of too many samples"))?;
-        let mut packet = self.repeated_header();
-        let payload = self.code(self.pending.clone())?;
-        packet.extend(self.packets.closing(reach, &payload)?);
-        packets.push(packet);
-        self.pending.clear();
+        let latents = std::mem::take(&mut self.pending);
+        self.pack(&latents, Some(reach), &mut sent)?;
         self.finished = true;
-        Ok(Sent { tokens, packets })
+        Ok(sent)
     }
 
     /// How many samples a token may wait for its packet at most.
     pub fn delay_samples(&self) -> usize {
-        self.options.packet_frames as usize * self.model.spectrum.hop()
+        self.live.group_frames() as usize * self.model.spectrum.hop()
     }
 
-    /// Packs full packets as long as more than `kept` tokens would be left without them.
-    fn fill(&mut self, packets: &mut Vec<Vec<u8>>, kept: usize) -> Result<()> {
-        let frames = self.options.packet_frames as usize;
-        while self.pending.len() >= frames + kept {
-            let rest = self.pending.split_off(frames);
-            let tokens = std::mem::replace(&mut self.pending, rest);
-            let mut packet = self.repeated_header();
-            packet.extend(self.packets.packet(self.code(tokens)?)?);
-            packets.push(packet);
+    /// Bits a second of all packets so far, heads and headers included; `None` before the first.
+    pub fn measured_bits_per_second(&self) -> Option<f64> {
+        let seconds = self.samples as f64 / f64::from(self.model.parts.sample_rate);
+        (self.bytes > 0).then(|| self.bytes as f64 * 8.0 / seconds)
+    }
+
+    /// Packs full groups as long as at least `kept` frames are left without them.
+    fn fill(&mut self, sent: &mut Sent, kept: usize) -> Result<()> {
+        let dim = self.model.parts.book().dim();
+        let (frames, stride) = (self.live.group_frames() as usize, self.live.interleave as usize);
+        while self.pending.len() >= (frames + kept) * dim {
+            let rest = self.pending.split_off(frames * dim);
+            let group = std::mem::replace(&mut self.pending, rest);
+            for first in 0..stride {
+                let own: Vec<f32> = group.chunks_exact(dim).skip(first).step_by(stride).flatten().copied().collect();
+                self.pack(&own, None, sent)?;
+            }
         }
         Ok(())
     }
 
-    /// The header where it is due before the next packet.
-    fn repeated_header(&self) -> Vec<u8> {
+    /// Makes the packet of these latents; the closing one if it is known how far it reaches.
+    fn pack(&mut self, latents: &[f32], reach: Option<u32>, sent: &mut Sent) -> Result<()> {
         let next = self.packets.next_sequence();
-        let due = next == 0 || next.checked_rem(self.options.header_every) == Some(0);
-        if due { self.packets.header().to_vec() } else { Vec::new() }
+        let is_joining = next == 0 || self.header_every.is_some_and(|every| next.is_multiple_of(every));
+        let is_joining = is_joining && reach.is_none();
+        let (packets, again) = (&self.packets, self.repeated()?);
+        let coder = Coder { model: &self.model, prior: self.prior, latents, again: again.as_ref() };
+        // Where a rate is kept, a packet says by how many bits its tokens are shallower.
+        let most = self.rate.as_ref().map(|_| self.depth);
+        let make = |depth| {
+            let (grid, payload) = coder.code(depth, most)?;
+            let mut packets = packets.clone();
+            let packet = match reach {
+                // A closing packet that is the first, too, has the header.
+                Some(reach) if next == 0 => [packets.header().to_vec(), packets.closing(reach, &payload)?].concat(),
+                Some(reach) => packets.closing(reach, &payload)?,
+                None if is_joining => packets.joining_packet(&payload)?,
+                None => packets.packet(&payload)?,
+            };
+            Ok::<_, Error>((grid, packets, packet))
+        };
+        let (grid, packets, packet) = match &mut self.rate {
+            None => make(self.depth)?,
+            Some(rate) => {
+                let owed = &mut self.owed;
+                *owed += if is_joining && next > 0 { INDEX_ENTRY } else { 0 };
+                let frames = latents.len() / self.model.parts.book().dim();
+                rate.choose(frames as f64, reach.is_some(), |depth| {
+                    let made = make(depth)?;
+                    let bytes = match reach {
+                        Some(_) => made.2.len() as f64 - *owed as f64,
+                        None if is_joining && next > 0 => (made.2.len() + INDEX_ENTRY) as f64,
+                        None => made.2.len() as f64,
+                    };
+                    Ok::<_, Error>((made, 8.0 * bytes))
+                })?
+            }
+        };
+        self.packets = packets;
+        self.bytes += packet.len() as u64;
+        sent.tokens += grid.tokens().len() as u64;
+        sent.packets.push(packet);
+        self.last = Some(grid);
+        Ok(())
     }
 
-    fn code(&self, tokens: Vec<u16>) -> Result<Vec<u8>> {
-        let prior = self.model.prior(self.prior)?;
-        let grid = TokenGrid::from_tokens(packet_shape(tokens.len() as u32), &[self.encoder.depth()], tokens)?;
-        Ok(encode_tokens(&grid, prior)?)
+    /// What the next packet says again of the last one.
+    fn repeated(&self) -> Result<Option<TokenGrid>> {
+        let repeat = self.live.repeat;
+        let Some(last) = self.last.as_ref().filter(|_| repeat > 0) else { return Ok(None) };
+        let less = last.depths()[0] - repeat;
+        let coarse = last.tokens().iter().map(|token| token >> less).collect();
+        Ok(Some(TokenGrid::from_tokens(last.shape(), &[repeat], coarse)?))
     }
 
     fn check_open(&self) -> Result<()> {
@@ -177,5 +271,32 @@ impl LiveWriter {
             true => Err(Error::parameter("the live stream has ended")),
             false => Ok(()),
         }
+    }
+}
+
+/// Makes the payload of a packet.
+struct Coder<'a> {
+    model: &'a Model,
+    prior: PriorKind,
+    latents: &'a [f32],
+    again: Option<&'a TokenGrid>,
+}
+
+impl Coder<'_> {
+    /// The nearest tokens of `depth` bits and their payload, in a stream of tokens of at most `most` bits.
+    fn code(&self, depth: u8, most: Option<u8>) -> Result<(TokenGrid, Vec<u8>)> {
+        let frames = self.latents.len() / self.model.parts.book().dim();
+        let shape = packet_shape(frames as u32).positions();
+        let grid = self.model.parts.codebook.quantize(self.latents, shape, Rung { levels: 1, depth })?;
+        let prior = self.model.prior(self.prior)?;
+        let mut encoder = TokenEncoder::default();
+        if let Some(most) = most {
+            encoder.put_count(most - depth, most - 1);
+        }
+        encoder.put_grid(&grid, prior)?;
+        if let Some(again) = self.again {
+            encoder.put_grid(again, prior)?;
+        }
+        Ok((grid, encoder.finish()))
     }
 }

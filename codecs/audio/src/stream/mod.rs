@@ -3,6 +3,7 @@
 //! A stream holds all it remembers in one state. However its input is cut, the output is the same to the last bit: a network's row
 //! depends on earlier rows alone, and transforms and sums go frame by frame in the order of time.
 
+mod conceal;
 mod decoder;
 mod encoder;
 

@@ -1,7 +1,7 @@
 //! Files that are not what they should be.
 
 use proptest::prelude::*;
-use tessera_audio::{DecodeOptions, EncodeOptions, Error, inspect};
+use tessera_audio::{DecodeOptions, EncodeOptions, Error, LiveOptions, Span, inspect};
 use tessera_core::container::{self, Channels, Duration, MediaShape};
 use tessera_core::{Limits, Rung};
 
@@ -61,9 +61,9 @@ fn claims_beyond_the_limits_or_the_pack_are_refused() {
         assert!(refused(&bad, false).is_some());
     }
     let limits = Limits { max_samples: 6_399, ..Limits::default() };
-    assert!(codec().decode(&file, &DecodeOptions { limits, salvage: false }).is_err());
+    assert!(codec().decode(&file, &DecodeOptions { limits, ..Default::default() }).is_err());
     let limits = Limits { max_tokens: 34, ..Limits::default() };
-    assert!(codec().decode(&file, &DecodeOptions { limits, salvage: false }).is_err());
+    assert!(codec().decode(&file, &DecodeOptions { limits, ..Default::default() }).is_err());
 }
 
 #[test]
@@ -95,7 +95,9 @@ proptest! {
     ) {
         let _ = refused(&seed, salvage);
         let mut bytes = if live {
-            let mut writer = codec().live_writer(Default::default()).unwrap();
+            let (bits_per_second, repeat) = if salvage { (Some(900), 5) } else { (None, 0) };
+            let options = LiveOptions { packet_frames: 5, interleave: 1 + seed.len() as u32 % 3, bits_per_second, repeat, ..Default::default() };
+            let mut writer = codec().live_writer(options).unwrap();
             writer.push(&vec![0.1; 3000]).unwrap();
             writer.finish().unwrap().bytes()
         } else {
@@ -105,6 +107,8 @@ proptest! {
         let end = (at + seed.len() % 40).min(bytes.len());
         bytes.splice(at..end, seed);
         let _ = refused(&bytes, salvage);
+        let span = Some(Span { start: 10 * at as u64, end: 4000 });
+        let _ = codec().decode(&bytes, &DecodeOptions { salvage, span, ..Default::default() });
         let _ = inspect(&bytes, &Limits::default());
         let mut reader = codec().live_reader(Limits { max_tokens: 1000, ..Limits::default() });
         for piece in bytes.chunks(11) {

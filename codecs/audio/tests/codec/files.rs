@@ -1,6 +1,6 @@
 //! Whole files.
 
-use tessera_audio::{DecodeOptions, EncodeOptions, Error, Sound, Source, Stereo, inspect};
+use tessera_audio::{DecodeOptions, EncodeOptions, Error, LiveOptions, Sound, Source, Span, Stereo, inspect};
 use tessera_core::Limits;
 use tessera_core::container::{Channels, PriorKind};
 
@@ -59,6 +59,24 @@ fn the_rate_is_what_the_depth_promises() {
 }
 
 #[test]
+fn a_rate_that_is_asked_for_is_kept_within_two_per_cent() {
+    let sound = mono(speech(6.0));
+    let at = |bits| codec().encode(&sound, &EncodeOptions { bits_per_second: Some(bits), ..Default::default() });
+    for bits in [420, 450, 500, 540] {
+        let encoded = at(bits).unwrap();
+        let share = encoded.bits_per_second / f64::from(bits);
+        println!("{bits} bit/s: {:.1}, {} bits a token", encoded.bits_per_second, encoded.depth);
+        assert!((0.98..=1.0).contains(&share), "{share} of {bits}");
+        assert_eq!(decode(&encoded.bytes).len(), sound.len());
+    }
+    // More than there is to say, and less than it can be said in.
+    assert_eq!(at(5000).unwrap(), codec().encode(&sound, &EncodeOptions::default()).unwrap());
+    assert!(matches!(at(50), Err(Error::Parameter { .. })));
+    let both = EncodeOptions { bits_per_second: Some(500), depth: Some(9), ..Default::default() };
+    assert!(matches!(codec().encode(&sound, &both), Err(Error::Parameter { .. })));
+}
+
+#[test]
 fn tokens_cost_no_more_with_the_prior_that_a_pack_has_than_plain() {
     let sound = mono(speech(4.0));
     let bytes = |prior| codec().encode(&sound, &EncodeOptions { prior, ..Default::default() }).map(|e| e.token_bytes);
@@ -104,7 +122,7 @@ fn what_the_sound_was_before_is_kept() {
     let about = inspect(&file, &Limits::default()).unwrap();
     assert_eq!((about.source, about.samples, about.rate, about.depth), (source, Some(16_000), 16_000, 12));
     assert_eq!(about.parts.iter().map(|part| part.bytes).sum::<u64>(), file.len() as u64);
-    assert!(about.complete && about.packet_frames.is_none());
+    assert!(about.complete && about.live.is_none());
 }
 
 #[test]
@@ -154,5 +172,48 @@ fn sounds_that_cannot_be_coded_are_refused() {
     let options = |lambda, depth| EncodeOptions { lambda, depth, ..Default::default() };
     for options in [options(-1.0, None), options(f32::NAN, None), options(0.0, Some(13)), options(0.0, Some(0))] {
         assert!(matches!(codec().encode(&mono(vec![0.0; 10]), &options), Err(Error::Parameter { .. })));
+    }
+}
+
+#[test]
+fn a_part_of_a_sound_is_what_the_whole_has_there() {
+    let sound: Vec<f32> = speech(4.0).into_iter().cycle().take(54 * 16_000).collect();
+    let file = encode(&mono(sound.clone()), EncodeOptions::default());
+    let options = LiveOptions { packet_frames: 20, interleave: 2, header_every: 400, ..LiveOptions::default() };
+    let mut writer = codec().live_writer(options).unwrap();
+    let mut live = writer.push(&sound).unwrap().bytes();
+    let unfinished = live.len();
+    live.extend(writer.finish().unwrap().bytes());
+    let salvage =
+        |bytes: &[u8], span| codec().decode(bytes, &DecodeOptions { span, salvage: true, ..Default::default() });
+    let whole = decode(&file).channels.remove(0);
+    // The second segment begins at 27 s.
+    let parts = [(0, 1), (5_000, 20_001), (16_000 * 26 + 7, 16_000 * 29), (16_000 * 53, u64::MAX)];
+    for (start, end) in parts {
+        let span = Some(Span { start, end });
+        for bytes in [&file[..], &live] {
+            let part = codec().decode(bytes, &DecodeOptions { span, ..Default::default() }).unwrap().sound;
+            let there = &whole[start as usize..(end as usize).min(sound.len())];
+            assert_eq!(part.len(), there.len());
+            if start == 0 || start < 16_000 {
+                assert_eq!(bits(&part.channels[0]), bits(there));
+            } else {
+                let distance = spectral_distance(&part.channels[0], there);
+                assert!(distance < 0.5, "{distance} dB off from {start} on");
+            }
+        }
+    }
+    // A stream that was cut off, or damaged elsewhere.
+    let span = Some(Span { start: 16_000 * 30, end: 16_000 * 31 });
+    let strict = |bytes: &[u8]| codec().decode(bytes, &DecodeOptions { span, ..Default::default() });
+    let expected = strict(&live).unwrap();
+    assert_eq!(strict(&live[..unfinished]).unwrap(), expected);
+    let mut damaged = live.clone();
+    damaged[200] ^= 1;
+    assert_eq!(strict(&damaged).unwrap(), expected);
+    for (start, end) in [(16_000 * 54, u64::MAX), (5, 5), (9, 3)] {
+        for bytes in [&file[..], &live] {
+            assert!(salvage(bytes, Some(Span { start, end })).is_err(), "{start}..{end}");
+        }
     }
 }

@@ -8,6 +8,12 @@ use crate::limits::{self, Limits};
 const KIND_MASK: u8 = 15;
 /// Kinds from here on are written as this value and a further byte.
 const KIND_EXTENDED: u8 = 15;
+/// In place of a kind: a live stream's packet in its short form.
+const SHORT: u8 = 7;
+/// Longest payload of the short form.
+const SHORT_PAYLOAD: usize = 63;
+/// The short form has a packet's number modulo this.
+pub(super) const SHORT_NUMBERS: u32 = 64;
 const LAST: u8 = 1 << 4;
 const TOKEN_CRC: u8 = 1 << 5;
 const SEQUENCE: u8 = 1 << 6;
@@ -25,6 +31,8 @@ pub enum ChunkKind {
     Packet,
     /// How far a live stream reaches, and its last tokens. Critical.
     Closing,
+    /// Where a live stream may be joined. Ancillary.
+    Index,
     /// An EXIF block, as found behind the `Exif\0\0` marker. Ancillary.
     Exif,
     /// An ICC profile. Ancillary.
@@ -32,11 +40,11 @@ pub enum ChunkKind {
 }
 
 impl ChunkKind {
-    const ALL: [Self; 6] = [Self::Tokens, Self::Alpha, Self::Exif, Self::Icc, Self::Packet, Self::Closing];
+    const ALL: [Self; 7] = [Self::Tokens, Self::Alpha, Self::Exif, Self::Icc, Self::Packet, Self::Closing, Self::Index];
 
     /// Whether a reader that does not know the kind may skip it.
     pub fn is_ancillary(self) -> bool {
-        matches!(self, Self::Exif | Self::Icc)
+        matches!(self, Self::Exif | Self::Icc | Self::Index)
     }
 
     /// The field's name for the kind, lower case.
@@ -48,6 +56,7 @@ impl ChunkKind {
             Self::Icc => "icc",
             Self::Packet => "packet",
             Self::Closing => "closing",
+            Self::Index => "index",
         }
     }
 
@@ -59,6 +68,7 @@ impl ChunkKind {
             Self::Icc => 4,
             Self::Packet => 5,
             Self::Closing => 6,
+            Self::Index => 8,
         }
     }
 }
@@ -102,6 +112,21 @@ impl Chunk {
         Self { kind, sequence: 0, token_crc: None, payload }
     }
 
+    /// Appends a live stream's packet in the short form, or says that its payload is too long for that.
+    pub(super) fn put_short(out: &mut Vec<u8>, header_crc: u32, sequence: u32, payload: &[u8]) -> bool {
+        if payload.len() > SHORT_PAYLOAD {
+            return false;
+        }
+        let number = (sequence % SHORT_NUMBERS) as u8;
+        // Both fit: the number has six bits, and so has the length.
+        let head = [SHORT | number << 4, number >> 4 | (payload.len() as u8) << 2];
+        let crc = crc32c::crc32c_append(crc32c::crc32c_append(header_crc, &head), payload);
+        out.extend(head);
+        out.extend((crc as u16).to_le_bytes());
+        out.extend(payload);
+        true
+    }
+
     /// Appends the chunk's bytes. `header_crc` is the CRC-32C of the header's bytes.
     pub(super) fn put(&self, out: &mut Vec<u8>, header_crc: u32, last: bool) -> Result<()> {
         let len =
@@ -130,12 +155,23 @@ impl Chunk {
     }
 }
 
+/// The header that chunks belong to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Owner {
+    /// CRC-32C of its bytes.
+    pub crc: u32,
+    /// Whether it is that of a live stream, whose packets may have the short form.
+    pub live: bool,
+}
+
 /// A chunk as found in a file, its checksum verified.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RawChunk<'a> {
     code: u8,
     ancillary: bool,
     pub last: bool,
+    /// Whether it has the short form: the number is known modulo [`SHORT_NUMBERS`], and the checksum has 16 bits.
+    pub short: bool,
     pub sequence: u32,
     token_crc: Option<u32>,
     pub payload: &'a [u8],
@@ -143,30 +179,51 @@ pub(super) struct RawChunk<'a> {
 
 impl<'a> RawChunk<'a> {
     /// Reads and verifies the chunk at the next byte.
-    pub fn parse(bytes: &mut Bytes<'a>, header_crc: u32, limits: &Limits) -> Result<Self> {
+    pub fn parse(bytes: &mut Bytes<'a>, owner: Owner, limits: &Limits) -> Result<Self> {
         let start = bytes.at();
-        let (raw, len) = Self::parse_head(bytes, limits)?;
-        let crc = crc32c::crc32c_append(header_crc, bytes.since(start));
-        let stored = bytes.u32("chunk checksum")?;
+        let (raw, len) = Self::parse_head(bytes, owner, limits)?;
+        let crc = crc32c::crc32c_append(owner.crc, bytes.since(start));
+        let (stored, mask) = raw.parse_checksum(bytes)?;
         let payload = bytes.take(len, "chunk payload")?;
-        if crc32c::crc32c_append(crc, payload) != stored {
+        if crc32c::crc32c_append(crc, payload) & mask != stored {
             return Err(Error::corrupt(format!("the checksum of the chunk at byte {start} does not hold")));
         }
         Ok(Self { payload, ..raw })
     }
 
     /// Offset at which the chunk at the next byte claims to end.
-    pub fn claimed_end(mut bytes: Bytes<'a>, limits: &Limits) -> Result<usize> {
-        let (_, len) = Self::parse_head(&mut bytes, limits)?;
-        bytes.u32("chunk checksum")?;
+    pub fn claimed_end(mut bytes: Bytes<'a>, owner: Owner, limits: &Limits) -> Result<usize> {
+        let (raw, len) = Self::parse_head(&mut bytes, owner, limits)?;
+        raw.parse_checksum(&mut bytes)?;
         bytes.take(len, "chunk payload")?;
         Ok(bytes.at())
     }
 
+    /// The stored checksum, and which bits of it are stored.
+    fn parse_checksum(&self, bytes: &mut Bytes<'a>) -> Result<(u32, u32)> {
+        Ok(match self.short {
+            true => (u16::from_le_bytes(bytes.array("packet checksum")?).into(), u16::MAX.into()),
+            false => (bytes.u32("chunk checksum")?, u32::MAX),
+        })
+    }
+
     /// The head up to the checksum, and the length of the payload.
-    fn parse_head(bytes: &mut Bytes<'a>, limits: &Limits) -> Result<(Self, usize)> {
+    fn parse_head(bytes: &mut Bytes<'a>, owner: Owner, limits: &Limits) -> Result<(Self, usize)> {
         let start = bytes.at();
         let flags = bytes.byte("chunk head")?;
+        if owner.live && flags & KIND_MASK == SHORT {
+            let second = bytes.byte("packet head")?;
+            let head = Self {
+                code: ChunkKind::Packet.code(),
+                ancillary: false,
+                last: false,
+                short: true,
+                sequence: u32::from(flags >> 4) | u32::from(second & 3) << 4,
+                token_crc: None,
+                payload: &[],
+            };
+            return Ok((head, usize::from(second >> 2)));
+        }
         let code = match flags & KIND_MASK {
             KIND_EXTENDED => bytes.byte("chunk kind")?,
             code => code,
@@ -180,6 +237,7 @@ impl<'a> RawChunk<'a> {
             code,
             ancillary: flags & ANCILLARY != 0,
             last: flags & LAST != 0,
+            short: false,
             sequence,
             token_crc: match flags & TOKEN_CRC {
                 0 => None,
@@ -201,6 +259,11 @@ impl<'a> RawChunk<'a> {
         Ok((head, len as usize))
     }
 
+    /// Whether it is a packet of a live stream, the closing one included.
+    pub fn is_packet(&self) -> bool {
+        matches!(self.kind(), Some(ChunkKind::Packet | ChunkKind::Closing))
+    }
+
     pub fn kind(&self) -> Option<ChunkKind> {
         ChunkKind::ALL.into_iter().find(|k| k.code() == self.code)
     }
@@ -208,12 +271,10 @@ impl<'a> RawChunk<'a> {
     /// The chunk if its kind is known, `None` if it may be skipped.
     pub fn known(&self) -> Result<Option<Chunk>> {
         match self.kind() {
-            Some(kind) => Ok(Some(Chunk {
-                kind,
-                sequence: self.sequence,
-                token_crc: self.token_crc,
-                payload: self.payload.to_vec(),
-            })),
+            Some(kind) => {
+                let (sequence, token_crc, payload) = (self.sequence, self.token_crc, self.payload.to_vec());
+                Ok(Some(Chunk { kind, sequence, token_crc, payload }))
+            }
             None if self.ancillary => Ok(None),
             None => {
                 Err(Error::unsupported(format!("chunk kind {}, which the file cannot be decoded without", self.code)))

@@ -47,9 +47,15 @@ pub fn layout(data: &[u8], limits: &Limits) -> Result<Vec<Part>> {
         MediaShape::Image { width, height, .. } => {
             parts.push("width and height", varint_len(width) + varint_len(height));
         }
-        MediaShape::Audio { rate, duration: Duration::Live { packet_frames }, .. } => {
+        MediaShape::Audio { rate, duration: Duration::Live(live), .. } => {
             parts.push("sample rate", varint_len(rate));
-            parts.push("frames of a packet", varint_len(packet_frames));
+            parts.push("frames of a packet", varint_len(live.packet_frames));
+            if live.interleave != 1 || live.repeat != 0 {
+                parts.push("interleaving and repetition", varint_len(live.interleave) + 1);
+            }
+            if let Some(bits) = live.bits_per_second {
+                parts.push("announced rate", varint_len(bits));
+            }
         }
         MediaShape::Audio { rate, duration: Duration::Samples { samples, source }, .. } => {
             parts.push("sample rate", varint_len(rate));

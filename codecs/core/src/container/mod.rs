@@ -26,12 +26,13 @@ mod chunk;
 mod header;
 mod layout;
 pub mod live;
+mod numbering;
 mod reader;
 mod salvage;
 mod writer;
 
 pub use chunk::{Chunk, ChunkKind};
-pub use header::{Channels, Color, Duration, Header, MediaShape, Modality, PackRef, PriorKind};
+pub use header::{Channels, Color, Duration, Header, Live, MediaShape, Modality, PackRef, PriorKind};
 pub use layout::{Part, layout};
 pub use live::is_live;
 pub use reader::{File, read};

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::bytes::Bytes;
-use super::chunk::{Chunk, ChunkKind, RawChunk};
+use super::chunk::{Chunk, ChunkKind, Owner, RawChunk};
 use super::header::Header;
+use super::numbering::Numbering;
 use crate::entropy::bands::CodedBand;
 use crate::error::{Error, Result};
 use crate::limits::{self, Limits};
@@ -66,7 +67,8 @@ pub(super) fn walk<'a>(
     let mut bytes = Bytes::new(data, 0);
     let header = Header::parse(&mut bytes, limits)?;
     let own = bytes.since(0);
-    let header_crc = crc32c::crc32c(own);
+    let owner = Owner { crc: crc32c::crc32c(own), live: header.media.is_live() };
+    let mut numbering = Numbering::default();
     let mut seen = BTreeSet::new();
     loop {
         limits::check("number of chunks", seen.len() as u64 + 1, u64::from(limits.max_chunks))?;
@@ -74,7 +76,8 @@ pub(super) fn walk<'a>(
             bytes.take(own.len(), "repeated header")?;
         }
         let start = bytes.at();
-        let raw = RawChunk::parse(&mut bytes, header_crc, limits)?;
+        let mut raw = RawChunk::parse(&mut bytes, owner, limits)?;
+        numbering.place(&mut raw);
         if !seen.insert(raw.key()) {
             return Err(Error::corrupt(format!("two chunks are {}", raw.name())));
         }

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::bytes::Bytes;
-use super::chunk::{Chunk, RawChunk};
+use super::chunk::{Chunk, Owner, RawChunk};
 use super::header::Header;
+use super::numbering::Numbering;
 use crate::error::{Error, Result};
 use crate::limits::{self, Limits};
 
@@ -48,7 +49,7 @@ pub fn salvage(data: &[u8], limits: &Limits) -> Result<Salvaged> {
     let mut search = Search {
         data,
         limits,
-        header_crc: crc32c::crc32c(bytes.since(0)),
+        owner: Owner { crc: crc32c::crc32c(bytes.since(0)), live: header.media.is_live() },
         // What may stand again between the chunks of a live stream.
         repeated: if header.media.is_live() { bytes.since(0) } else { &[] },
         effort: data.len().saturating_mul(SEARCH_EFFORT),
@@ -57,12 +58,17 @@ pub fn salvage(data: &[u8], limits: &Limits) -> Result<Salvaged> {
     let mut at = bytes.at();
     let mut ended = false;
     let mut seen = BTreeSet::new();
+    let mut numbering = Numbering::default();
     while at < data.len() {
         if search.is_header(at) {
             at += search.repeated.len();
             continue;
         }
-        let (next, outcome) = match search.chunk(at) {
+        let found = search.chunk(at).map(|(mut raw, next)| {
+            numbering.place(&mut raw);
+            (raw, next)
+        });
+        let (next, outcome) = match found {
             Ok((_, next)) if ended => (next, Err(Error::corrupt("a chunk follows the last one"))),
             Ok((raw, next)) if !seen.insert(raw.key()) => {
                 let error = Error::corrupt(format!("two chunks are {}", raw.name()));
@@ -95,7 +101,7 @@ pub fn salvage(data: &[u8], limits: &Limits) -> Result<Salvaged> {
 struct Search<'a> {
     data: &'a [u8],
     limits: &'a Limits,
-    header_crc: u32,
+    owner: Owner,
     repeated: &'a [u8],
     effort: usize,
 }
@@ -108,16 +114,28 @@ impl<'a> Search<'a> {
     /// The chunk at an offset, and where it ends.
     fn chunk(&mut self, at: usize) -> Result<(RawChunk<'a>, usize)> {
         let mut bytes = Bytes::new(self.data, at);
-        let raw = RawChunk::parse(&mut bytes, self.header_crc, self.limits);
+        let raw = RawChunk::parse(&mut bytes, self.owner, self.limits);
         self.effort = self.effort.saturating_sub(bytes.at() - at);
         raw.map(|raw| (raw, bytes.at()))
+    }
+
+    /// Whether something whole begins at an offset where nobody knows that it does. A live stream's packet in the short form, of
+    /// whose checksum there is little, must be followed by something whole, or by the end.
+    fn is_found(&mut self, at: usize) -> bool {
+        if self.is_header(at) {
+            return true;
+        }
+        match self.chunk(at) {
+            Ok((raw, next)) if raw.short => next == self.data.len() || self.is_header(next) || self.chunk(next).is_ok(),
+            found => found.is_ok(),
+        }
     }
 
     /// Where the first whole chunk after a damaged one begins, or the end of the data.
     fn next_chunk(&mut self, damaged: usize) -> usize {
         // Mostly the payload is damaged, not the length.
-        if let Ok(end) = RawChunk::claimed_end(Bytes::new(self.data, damaged), self.limits)
-            && self.chunk(end).is_ok()
+        if let Ok(end) = RawChunk::claimed_end(Bytes::new(self.data, damaged), self.owner, self.limits)
+            && self.is_found(end)
         {
             return end;
         }
@@ -125,7 +143,7 @@ impl<'a> Search<'a> {
             if self.effort == 0 {
                 break;
             }
-            if self.is_header(at) || self.chunk(at).is_ok() {
+            if self.is_found(at) {
                 return at;
             }
         }

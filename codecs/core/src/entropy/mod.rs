@@ -9,6 +9,7 @@
 //!
 //! - [`bands::encode_bands`] and [`bands::decode_bands`] for whole grids: independent bands, in parallel.
 //! - [`encode_tokens`] and [`decode_tokens`] for one stream.
+//! - [`TokenEncoder`] and [`TokenDecoder`] for several grids in one.
 //! - [`bands::search_bands`] (or [`encode_searched`] for one stream) to choose tokens that are cheap to
 //!   code instead of nearest.
 //! - [`ideal_bits`] to report what a prior would need.
@@ -24,7 +25,7 @@ mod range;
 mod searched;
 
 pub use adaptation::Adaptation;
-pub use coding::{decode_tokens, encode_tokens, ideal_bits};
+pub use coding::{TokenDecoder, TokenEncoder, decode_tokens, encode_tokens, ideal_bits};
 pub use network::{LevelTensors, NetworkPrior, PriorTensors};
 pub use prior::{PriorSession, TokenPrior, UniformPrior};
 pub use searched::{Search, encode_searched};

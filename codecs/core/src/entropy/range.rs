@@ -65,6 +65,12 @@ pub(super) struct BitEncoder {
     coder: RangeEncoder<u16, u64>,
 }
 
+impl Default for BitEncoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl BitEncoder {
     pub fn new() -> Self {
         Self { coder: RangeEncoder::new() }

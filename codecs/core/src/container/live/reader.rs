@@ -1,89 +1,17 @@
-//! Live streams: packets that each prove they are whole, of a length that nobody knows before the end.
-//!
-//! ```text
-//! stream  = header packet (packet | header) … closing        the header may be repeated between packets
-//! packet  = chunk of kind packet, numbered from 0
-//! closing = chunk of kind closing, the last one: reach, coded tokens
-//! ```
-//!
-//! Every packet is coded from fresh state, so a reader can begin at any of them. [`PacketReader`] is fed bytes as they come, cut
-//! anywhere; it finds its way back after damage and says how much was lost. Its memory does not grow with the stream.
+//! Taking a live stream.
 
-use super::bytes::{Bytes, put_varint};
-use super::chunk::{Chunk, ChunkKind, RawChunk};
-use super::header::{Header, MAGIC};
+use super::MAX_PAYLOAD;
+use crate::container::bytes::Bytes;
+use crate::container::chunk::{Chunk, ChunkKind, Owner, RawChunk};
+use crate::container::header::{Header, MAGIC};
+use crate::container::numbering::Numbering;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 
-/// Longest payload of a packet: 4,096 frames whose every bit cost the most that a prior may ask, and more.
-const MAX_PAYLOAD: u64 = 1 << 17;
 /// Bytes in which a header must be found.
 const MAX_SEARCH: u64 = 1 << 20;
 /// No header is longer.
 const MAX_HEADER: usize = 512;
-
-/// Makes the bytes of a live stream.
-#[derive(Debug, Clone)]
-pub struct PacketWriter {
-    header: Vec<u8>,
-    header_crc: u32,
-    next: u32,
-}
-
-impl PacketWriter {
-    /// A stream under a header whose duration is [`Duration::Live`](super::Duration::Live).
-    ///
-    /// # Errors
-    /// [`Error::Parameter`] for another duration or a header that cannot be written.
-    pub fn new(header: &Header) -> Result<Self> {
-        if !header.media.is_live() {
-            return Err(Error::parameter("the header of a live stream says that it is live"));
-        }
-        let header = header.to_bytes()?;
-        Ok(Self { header_crc: crc32c::crc32c(&header), header, next: 0 })
-    }
-
-    /// The header's bytes: what a stream begins with, and what may stand again between two packets.
-    pub fn header(&self) -> &[u8] {
-        &self.header
-    }
-
-    /// Number of the next packet.
-    pub fn next_sequence(&self) -> u32 {
-        self.next
-    }
-
-    /// The next packet's bytes.
-    ///
-    /// # Errors
-    /// [`Error::Parameter`] for a payload longer than any packet's, or after 2^32 − 1 packets.
-    pub fn packet(&mut self, payload: Vec<u8>) -> Result<Vec<u8>> {
-        let bytes = self.chunk(ChunkKind::Packet, payload)?;
-        self.next = self.next.checked_add(1).ok_or_else(|| Error::parameter("a live stream has 2^32 - 1 packets"))?;
-        Ok(bytes)
-    }
-
-    /// The last packet's bytes. `reach` counts what its tokens cover, in the codec's unit.
-    ///
-    /// # Errors
-    /// [`Error::Parameter`] for a payload longer than any packet's.
-    pub fn closing(&mut self, reach: u32, payload: &[u8]) -> Result<Vec<u8>> {
-        let mut body = Vec::with_capacity(payload.len() + 5);
-        put_varint(&mut body, reach);
-        body.extend(payload);
-        self.chunk(ChunkKind::Closing, body)
-    }
-
-    fn chunk(&self, kind: ChunkKind, payload: Vec<u8>) -> Result<Vec<u8>> {
-        if payload.len() as u64 > MAX_PAYLOAD {
-            return Err(Error::parameter(format!("a packet of {} bytes", payload.len())));
-        }
-        let mut out = Vec::with_capacity(payload.len() + 16);
-        let chunk = Chunk { kind, sequence: self.next, token_crc: None, payload };
-        chunk.put(&mut out, self.header_crc, kind == ChunkKind::Closing)?;
-        Ok(out)
-    }
-}
 
 /// What a live stream brings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +34,7 @@ pub enum Event {
         /// Coded tokens.
         payload: Vec<u8>,
     },
-    /// Bytes that belong to no whole packet.
+    /// Bytes that belong to no whole packet, or to one whose number nobody knows yet.
     Damage {
         /// How many.
         bytes: u64,
@@ -120,6 +48,8 @@ pub struct PacketReader {
     buffer: Vec<u8>,
     header: Option<Known>,
     skipped: u64,
+    /// Whether something whole ends where the buffer begins.
+    in_step: bool,
     ended: bool,
 }
 
@@ -129,6 +59,14 @@ struct Known {
     crc: u32,
     /// Whether a chunk has proven the header.
     proven: bool,
+    /// `None` for a reader that came late, until a packet brings its whole number.
+    numbering: Option<Numbering>,
+}
+
+impl Known {
+    fn owner(&self) -> Owner {
+        Owner { crc: self.crc, live: true }
+    }
 }
 
 /// What is at an offset of the buffer.
@@ -148,7 +86,7 @@ impl PacketReader {
             max_metadata_bytes: limits.max_metadata_bytes.min(MAX_PAYLOAD),
             ..limits
         };
-        Self { limits, buffer: Vec::new(), header: None, skipped: 0, ended: false }
+        Self { limits, buffer: Vec::new(), header: None, skipped: 0, in_step: false, ended: false }
     }
 
     /// Whether the closing packet has been read.
@@ -192,6 +130,7 @@ impl PacketReader {
             let (start, found) = self.search(&buffer, at, at_end)?;
             if start > at {
                 self.skipped += (start - at) as u64;
+                self.in_step = false;
                 events.push(Event::Damage { bytes: (start - at) as u64 });
                 at = start;
                 if self.header.is_none() && self.skipped > MAX_SEARCH {
@@ -202,14 +141,17 @@ impl PacketReader {
                 Found::Header(header, end) => {
                     let bytes = buffer[at..end].to_vec();
                     at = end;
+                    self.in_step = true;
                     if self.header.as_ref().is_none_or(|known| known.bytes != bytes) {
-                        self.header = Some(Known { crc: crc32c::crc32c(&bytes), bytes, proven: false });
+                        let numbering = (self.skipped == 0).then(Numbering::default);
+                        self.header = Some(Known { crc: crc32c::crc32c(&bytes), bytes, proven: false, numbering });
                         events.push(Event::Header(header));
                     }
                 }
                 Found::Chunk(raw, end) => {
+                    events.extend(self.event(raw, end - at)?);
                     at = end;
-                    events.extend(self.event(&raw)?);
+                    self.in_step = true;
                 }
                 Found::Begun | Found::Nothing => break,
             }
@@ -222,7 +164,13 @@ impl PacketReader {
     fn search<'a>(&self, buffer: &'a [u8], at: usize, at_end: bool) -> Result<(usize, Found<'a>)> {
         let mut wait = None;
         for start in at..buffer.len() {
-            match self.look(buffer, start)? {
+            let found = match self.look(buffer, start)? {
+                Found::Chunk(raw, end) if raw.short && !(start == at && self.in_step) => {
+                    self.confirm(buffer, at_end, raw, end)?
+                }
+                found => found,
+            };
+            match found {
                 Found::Begun => wait = wait.or(Some(start)),
                 Found::Nothing => {}
                 found => return Ok((start, found)),
@@ -231,9 +179,22 @@ impl PacketReader {
         Ok((wait.filter(|_| !at_end).unwrap_or(buffer.len()), Found::Begun))
     }
 
+    /// A packet in the short form where nobody knows that one begins: of its checksum there is little, so what follows must be whole
+    /// too.
+    fn confirm<'a>(&self, buffer: &'a [u8], at_end: bool, raw: RawChunk<'a>, end: usize) -> Result<Found<'a>> {
+        let follows = self.look(buffer, end)?;
+        let more_may_come = end == buffer.len() || matches!(follows, Found::Begun);
+        Ok(match follows {
+            Found::Header(..) | Found::Chunk(..) => Found::Chunk(raw, end),
+            _ if end == buffer.len() && at_end => Found::Chunk(raw, end),
+            _ if more_may_come && !at_end => Found::Begun,
+            _ => Found::Nothing,
+        })
+    }
+
     fn look<'a>(&self, buffer: &'a [u8], start: usize) -> Result<Found<'a>> {
         let here = &buffer[start..];
-        if self.ended {
+        if self.ended || here.is_empty() {
             return Ok(Found::Nothing);
         }
         if here.starts_with(&MAGIC[..MAGIC.len().min(here.len())])
@@ -243,7 +204,7 @@ impl PacketReader {
         }
         let Some(known) = &self.header else { return Ok(Found::Nothing) };
         let mut bytes = Bytes::new(buffer, start);
-        Ok(match RawChunk::parse(&mut bytes, known.crc, &self.limits) {
+        Ok(match RawChunk::parse(&mut bytes, known.owner(), &self.limits) {
             Ok(raw) => Found::Chunk(raw, bytes.at()),
             Err(Error::Truncated { .. }) => Found::Begun,
             Err(_) => Found::Nothing,
@@ -277,9 +238,18 @@ impl PacketReader {
         }
     }
 
-    fn event(&mut self, raw: &RawChunk<'_>) -> Result<Option<Event>> {
+    /// What a chunk of `bytes` bytes is to the caller.
+    fn event(&mut self, mut raw: RawChunk<'_>, bytes: usize) -> Result<Option<Event>> {
         if let Some(known) = &mut self.header {
             known.proven = true;
+            if raw.is_packet() && !raw.short {
+                known.numbering.get_or_insert_default();
+            }
+            match &mut known.numbering {
+                Some(numbering) => numbering.place(&mut raw),
+                None if raw.short => return Ok(Some(Event::Damage { bytes: bytes as u64 })),
+                None => {}
+            }
         }
         self.ended = raw.last;
         let Some(chunk) = raw.known()? else { return Ok(None) };
@@ -291,15 +261,10 @@ impl PacketReader {
                 let reach = bytes.varint("reach of the closing packet")?;
                 Ok(Some(Event::Closing { sequence, reach, payload: payload[bytes.at()..].to_vec() }))
             }
-            ChunkKind::Exif | ChunkKind::Icc => Ok(None),
+            ChunkKind::Exif | ChunkKind::Icc | ChunkKind::Index => Ok(None),
             _ => Err(Error::unsupported(format!("a chunk of kind {} in a live stream", kind.name()))),
         }
     }
-}
-
-/// Whether bytes begin with the header of a live stream.
-pub fn is_live(data: &[u8], limits: &Limits) -> bool {
-    Header::parse(&mut Bytes::new(data, 0), limits).is_ok_and(|header| header.media.is_live())
 }
 
 fn no_header() -> Error {

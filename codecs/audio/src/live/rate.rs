@@ -1,0 +1,98 @@
+//! Keeping to a rate.
+
+use std::ops::RangeInclusive;
+
+/// Packets over which a surplus is spent and a debt is paid.
+const HORIZON: f64 = 2.0;
+/// Seconds of unused bits that are kept for later.
+const SAVED: f64 = 10.0;
+
+/// A leaky bucket of bits, and the depth of tokens that stays within it.
+///
+/// Bits come in with time and go out with packets. A packet may take what came in with its frames and a share of what is left from
+/// before; the last one all of it. It gets the tokens that come nearest to that, mostly as deep as those of the packet before.
+#[derive(Debug, Clone)]
+pub(super) struct RateControl {
+    bits_per_frame: f64,
+    most_saved: f64,
+    saved: f64,
+    depths: RangeInclusive<u8>,
+    depth: u8,
+}
+
+impl RateControl {
+    pub fn new(bits_per_second: f64, tokens_per_second: f64, depths: RangeInclusive<u8>) -> Self {
+        Self {
+            bits_per_frame: bits_per_second / tokens_per_second,
+            most_saved: SAVED * bits_per_second,
+            saved: 0.0,
+            depth: *depths.end(),
+            depths,
+        }
+    }
+
+    /// The packet for `frames` frames of sound among those that `make` makes, which takes the depth of tokens and returns a packet and
+    /// its bits.
+    pub fn choose<T, E>(
+        &mut self,
+        frames: f64,
+        is_last: bool,
+        mut make: impl FnMut(u8) -> Result<(T, f64), E>,
+    ) -> Result<T, E> {
+        let income = frames * self.bits_per_frame;
+        let allowed = income + if is_last { self.saved } else { self.saved / HORIZON };
+        let mut chosen = make(self.depth)?;
+        let deeper = chosen.1 < allowed;
+        loop {
+            let next = if deeper { self.depth + 1 } else { self.depth - 1 };
+            if chosen.1 == allowed || (chosen.1 < allowed) != deeper || !self.depths.contains(&next) {
+                break;
+            }
+            let made = make(next)?;
+            if (made.1 - allowed).abs() >= (chosen.1 - allowed).abs() {
+                break;
+            }
+            self.depth = next;
+            chosen = made;
+        }
+        self.saved = (self.saved + income - chosen.1).min(self.most_saved);
+        Ok(chosen.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Packets of 40 frames whose tokens cost a share of their depth, which `share` gives for each packet.
+    fn rate(bits_per_second: f64, share: impl Fn(usize) -> f64) -> f64 {
+        let mut control = RateControl::new(bits_per_second, 80.0, 6..=12);
+        let mut bits = 0.0;
+        let count = 40;
+        for n in 0..count {
+            let cost = |depth: u8| (40.0 * f64::from(depth) * share(n) / 8.0).ceil() * 8.0 + 32.0;
+            bits += control
+                .choose(40.0, n + 1 == count, |depth| Ok::<_, ()>((cost(depth), cost(depth))))
+                .unwrap_or_default();
+        }
+        bits / (count as f64 / 2.0)
+    }
+
+    #[test]
+    fn the_rate_is_kept_whatever_tokens_cost() {
+        for target in [450.0, 500.0, 555.0] {
+            for share in
+                [|_| 0.7, |n: usize| 0.6 + 0.02 * (n % 10) as f64, |n: usize| if n % 7 < 2 { 0.1 } else { 0.8 }]
+            {
+                let rate = rate(target, share);
+                assert!((rate / target - 1.0).abs() < 0.02, "{rate} for {target}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_reached_is_come_near() {
+        assert_eq!(rate(2000.0, |_| 0.7), (336.0 + 32.0) * 2.0);
+        assert_eq!(rate(100.0, |_| 0.7), (168.0 + 32.0) * 2.0);
+    }
+}
