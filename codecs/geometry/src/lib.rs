@@ -3,6 +3,7 @@
 //! [`Shape`] is what every part of the crate works on: a [`Mesh`] or a [`Cloud`]. Bytes from outside never panic this crate and never make
 //! it allocate past [`tessera_core::Limits`].
 
+pub mod decimated;
 mod error;
 mod shape;
 
