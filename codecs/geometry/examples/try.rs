@@ -1,6 +1,6 @@
 //! try
 #![allow(missing_docs)]
-use tessera_geometry::{Mesh, decimated::{self, Budget}};
+use tessera_geometry::{Mesh, decimated};
 fn read(p: &str) -> Mesh {
     let b = std::fs::read(p).unwrap();
     let w: Vec<u32> = b.chunks_exact(4).map(|c| u32::from_le_bytes(c.try_into().unwrap())).collect();
@@ -16,11 +16,11 @@ fn main() {
         let name = std::path::Path::new(&p).file_stem().unwrap().to_str().unwrap().to_owned();
         for bytes in [400, 1000, 2000, 4000] {
             let t = std::time::Instant::now();
-            match decimated::encode(&mesh, Budget { bytes }) {
-                Ok(payload) => {
+            match decimated::encode(&mesh, decimated::Goal::Bytes(bytes)) {
+                Ok(decimated::Coded { payload, error, .. }) => {
                     let e = t.elapsed().as_secs_f64();
                     let back = decimated::decode(&payload, 1 << 24).unwrap();
-                    println!("{name} {bytes} {} v {} f {} bpv {:.2} {:.2}s", payload.len(), back.positions.len(), back.faces.len(), payload.len() as f64 * 8.0 / back.positions.len() as f64, e);
+                    println!("{name} {bytes} {} v {} f {} bpv {:.2} {:.2}s err {:.3}", payload.len(), back.positions.len(), back.faces.len(), payload.len() as f64 * 8.0 / back.positions.len() as f64, e, error*1e3);
                     if let Some(o) = &out {
                         let mut v: Vec<u8> = Vec::new();
                         v.extend((back.positions.len() as u32).to_le_bytes()); v.extend((back.faces.len() as u32).to_le_bytes());

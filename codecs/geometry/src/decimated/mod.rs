@@ -14,6 +14,7 @@
 
 mod frame;
 mod integer;
+mod model;
 mod search;
 mod sheets;
 mod simplify;
@@ -24,7 +25,7 @@ use tessera_core::entropy::{BitDecoder, BitEncoder};
 
 use crate::error::{Error, Result};
 use crate::shape::{Bounds, Mesh};
-pub use search::{Budget, encode};
+pub use search::{Coded, Goal, encode};
 use simplify::Bare;
 
 /// Whole units.

@@ -1,51 +1,100 @@
-//! As near to the original as a budget allows.
+//! As near to the original as a size allows, or as small as an error allows.
 
-use super::simplify::{Bare, compact, fitted, simplified};
+use rayon::prelude::*;
+
+use super::simplify::{Bare, Until, compact, fitted, simplified};
 use super::surface::{Samples, Surface};
 use super::{decode, encode_faces};
 use crate::error::{Error, Result};
 use crate::shape::{Bounds, Mesh};
 
-/// What a mesh may cost.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Budget {
-    /// Greatest size of the payload in bytes.
-    pub bytes: usize,
-}
-
 /// Steps away from the surface that are tried, as parts of the mean edge.
-const STEPS: [f64; 4] = [0.03, 0.05, 0.08, 0.12];
+const STEPS: [f64; 4] = [0.01, 0.016, 0.026, 0.042];
 /// Steps along the surface, in sixteenths of that.
-const RATIO: u8 = 40;
+const RATIO: u8 = 32;
 /// Points by which surfaces are compared.
 const SAMPLES: usize = 10_000;
 /// Rounds of fitting.
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 3;
+/// Tries to meet a budget.
+const TRIES: usize = 4;
+/// Bits a face takes, to begin with.
+const FACE_BITS: f64 = 9.0;
+/// Faces that are left of the smallest mesh.
+const LEAST: usize = 4;
+/// Finest step, as a part of the mean edge.
+const FINEST: f64 = 0.0005;
 
-/// The payload whose surface is nearest to the mesh's among those that fit the budget.
+/// A coded mesh.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Coded {
+    /// The payload of a mesh chunk.
+    pub payload: Vec<u8>,
+    /// Its faces.
+    pub faces: usize,
+    /// Mean distance between its surface and the original's, there and back, in diagonals of the original's bounds.
+    pub error: f64,
+}
+
+/// What an encoder is asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Goal {
+    /// The surface nearest to the original's in at most so many bytes.
+    Bytes(usize),
+    /// Few bytes for a surface that is off by about so much, in diagonals of the mesh's bounds.
+    Error(f64),
+}
+
+/// Codes a mesh.
 ///
 /// # Errors
 /// [`Error::Shape`] if there are no faces or nothing fits.
-pub fn encode(mesh: &Mesh, budget: Budget) -> Result<Vec<u8>> {
+pub fn encode(mesh: &Mesh, goal: Goal) -> Result<Coded> {
     let whole = bare(mesh);
     if whole.faces.is_empty() {
-        return Err(Error::shape("the mesh has no faces; code its vertices as a cloud"));
+        return Err(Error::shape("the mesh has no faces with an area; code its vertices as a cloud"));
     }
-    let original = Original::new(&whole);
-    let mut best: Option<(f64, Vec<u8>)> = None;
-    for part in STEPS {
-        let Some(payload) = largest(&original, part, budget)? else { continue };
-        let error = original.error(&decode(&payload, u64::MAX)?);
-        if best.as_ref().is_none_or(|(least, _)| error < *least) {
-            best = Some((error, payload));
+    match goal {
+        Goal::Bytes(bytes) => within_bytes(whole, bytes),
+        Goal::Error(error) => within_error(&whole, error),
+    }
+}
+
+fn within_error(whole: &Bare, error: f64) -> Result<Coded> {
+    let original = Original::new(whole);
+    let step = error * original.diagonal;
+    let mut mesh = simplified(whole, Until::Error(step as f32));
+    if mesh.faces.is_empty() {
+        mesh = simplified(whole, Until::Faces(LEAST));
+    }
+    let rounds = if mesh.faces.len() < whole.faces.len() { ROUNDS } else { 0 };
+    fitted(&mut mesh, &original.samples, rounds);
+    original.coded(encode_faces(&mesh, step, RATIO)?, mesh.faces.len())
+}
+
+fn within_bytes(whole: Bare, bytes: usize) -> Result<Coded> {
+    let ladder = ladder(whole, (bytes as f64 * 8.0 / FACE_BITS) as usize);
+    let original = Original::new(&ladder[0]);
+    let tried: Vec<Option<Coded>> =
+        STEPS.into_par_iter().map(|part| largest(&ladder, &original, part, bytes)).collect::<Result<_>>()?;
+    let best = tried.into_iter().flatten().min_by(|a, b| a.error.total_cmp(&b.error));
+    let mut best = best.ok_or_else(|| Error::shape(format!("the mesh does not fit {bytes} bytes; ask for more")))?;
+    // Where all faces fit, the rest goes into finer steps.
+    let mut part = STEPS[0];
+    while best.faces == ladder[0].faces.len() && part > FINEST {
+        part /= 2.0;
+        let payload = encode_faces(&ladder[0], part * mean_edge(&ladder[0]), RATIO)?;
+        if payload.len() > bytes {
+            break;
         }
+        best = original.coded(payload, best.faces)?;
     }
-    best.map(|(_, payload)| payload).ok_or_else(|| Error::shape("the mesh does not fit this size; ask for more bytes"))
+    Ok(best)
 }
 
 /// Triangles with one vertex at a place.
 fn bare(mesh: &Mesh) -> Bare {
-    let mut ids = std::collections::HashMap::new();
+    let mut ids = std::collections::HashMap::with_capacity(mesh.positions.len());
     let mut positions = Vec::new();
     let places: Vec<u32> = mesh
         .positions
@@ -62,61 +111,77 @@ fn bare(mesh: &Mesh) -> Bare {
     compact(&positions, &faces)
 }
 
-struct Original<'a> {
-    mesh: &'a Bare,
+/// The mesh, and versions of it with a third of the faces each, down to a few times `least`: what is simplified further starts from one of
+/// them.
+fn ladder(whole: Bare, least: usize) -> Vec<Bare> {
+    let mut ladder = vec![whole];
+    while let Some(last) = ladder.last()
+        && last.faces.len() / 3 > 4 * least
+    {
+        let next = simplified(last, Until::Faces(last.faces.len() / 3));
+        if next.faces.is_empty() || next.faces.len() > last.faces.len() * 2 / 3 {
+            break;
+        }
+        ladder.push(next);
+    }
+    ladder
+}
+
+struct Original {
     surface: Surface,
     samples: Samples,
     diagonal: f64,
 }
 
-impl<'a> Original<'a> {
-    fn new(mesh: &'a Bare) -> Self {
+impl Original {
+    fn new(mesh: &Bare) -> Self {
         Self {
-            mesh,
             surface: Surface::new(&mesh.positions, &mesh.faces),
             samples: Samples::new(&mesh.positions, &mesh.faces, SAMPLES),
-            diagonal: Bounds::of(&mesh.positions).map_or(0.0, |bounds| bounds.diagonal()),
+            diagonal: Bounds::of(&mesh.positions).map_or(0.0, |bounds| bounds.diagonal()).max(f64::MIN_POSITIVE),
         }
     }
 
-    /// Mean distance between the surfaces, both ways.
+    fn coded(&self, payload: Vec<u8>, faces: usize) -> Result<Coded> {
+        let error = self.error(&decode(&payload, u64::MAX)?);
+        Ok(Coded { payload, faces, error })
+    }
+
     fn error(&self, other: &Mesh) -> f64 {
         let mean = |samples: &Samples, surface: &Surface| {
-            let distances = samples.points.iter().map(|&point| surface.nearest(point).map_or(self.diagonal, |n| n.squared.sqrt()));
-            distances.sum::<f64>() / samples.points.len().max(1) as f64
+            let far = |point| surface.nearest(point).map_or(self.diagonal, |nearest| nearest.squared.sqrt());
+            samples.points.iter().map(|&point| far(point)).sum::<f64>() / samples.points.len().max(1) as f64
         };
         let there = mean(&self.samples, &Surface::new(&other.positions, &other.faces));
-        there + mean(&Samples::new(&other.positions, &other.faces, SAMPLES), &self.surface)
+        (there + mean(&Samples::new(&other.positions, &other.faces, SAMPLES / 2), &self.surface)) / self.diagonal
     }
 }
 
 /// The most faces that fit, with steps as a part of their mean edge.
-fn largest(original: &Original<'_>, part: f64, budget: Budget) -> Result<Option<Vec<u8>>> {
+fn largest(ladder: &[Bare], original: &Original, part: f64, bytes: usize) -> Result<Option<Coded>> {
+    let all = ladder[0].faces.len();
     let mut best: Option<(usize, Vec<u8>)> = None;
-    // About 14 bits a vertex to begin with.
-    let mut target = (budget.bytes as f64 * 8.0 / 14.0 * 2.0) as usize;
-    let mut tried = 0;
-    while tried < 5 {
-        tried += 1;
-        let mut mesh = simplified(original.mesh, target.max(4).min(original.mesh.faces.len()));
-        fitted(&mut mesh, &original.samples, ROUNDS);
-        let payload = encode_faces(&mesh, part * mean_edge(&mesh), RATIO)?;
+    let mut target = (bytes as f64 * 8.0 / FACE_BITS) as usize;
+    for _ in 0..TRIES {
+        let start = ladder.iter().rev().find(|mesh| mesh.faces.len() >= 2 * target).unwrap_or(&ladder[0]);
+        let mut mesh = simplified(start, Until::Faces(target.max(LEAST)));
         let faces = mesh.faces.len();
-        let share = budget.bytes as f64 / payload.len() as f64;
-        if payload.len() <= budget.bytes {
-            if best.as_ref().is_none_or(|(most, _)| faces > *most) {
-                best = Some((faces, payload));
-            }
-            if share < 1.02 || faces == original.mesh.faces.len() {
+        if faces == 0 {
+            break;
+        }
+        fitted(&mut mesh, &original.samples, if faces < all { ROUNDS } else { 0 });
+        let payload = encode_faces(&mesh, part * mean_edge(&mesh), RATIO)?;
+        let share = bytes as f64 / payload.len() as f64;
+        if payload.len() <= bytes && best.as_ref().is_none_or(|(most, _)| faces > *most) {
+            best = Some((faces, payload));
+            if share < 1.03 || faces == all {
                 break;
             }
         }
-        target = ((faces as f64) * (share * 0.99)) as usize;
-        if target < 4 {
-            break;
-        }
+        target = (faces as f64 * share * 0.985) as usize;
     }
-    Ok(best.map(|(_, payload)| payload))
+    let Some((faces, payload)) = best else { return Ok(None) };
+    original.coded(payload, faces).map(Some)
 }
 
 fn mean_edge(mesh: &Bare) -> f64 {

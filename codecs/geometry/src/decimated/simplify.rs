@@ -14,8 +14,21 @@ pub(super) struct Bare {
 /// How strongly a vertex stays where it was, in samples.
 const STAY: f64 = 0.3;
 
-/// At most about `target` faces of a mesh without duplicate positions. Small parts vanish first.
-pub(super) fn simplified(mesh: &Bare, target: usize) -> Bare {
+/// When triangles are few enough.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Until {
+    /// There are about so many.
+    Faces(usize),
+    /// The surface would move further than this.
+    Error(f32),
+}
+
+/// Fewer faces of a mesh without duplicate positions. Small parts vanish first.
+pub(super) fn simplified(mesh: &Bare, until: Until) -> Bare {
+    let (faces, error) = match until {
+        Until::Faces(faces) => (faces, f32::MAX),
+        Until::Error(error) => (0, error),
+    };
     let mut indices: Vec<u32> = mesh.faces.as_flattened().to_vec();
     let mut positions = mesh.positions.clone();
     let mut none = vec![];
@@ -26,9 +39,9 @@ pub(super) fn simplified(mesh: &Bare, target: usize) -> Bare {
         &[],
         0,
         None,
-        3 * target,
-        f32::MAX,
-        SimplifyOptions::Prune,
+        3 * faces,
+        error,
+        SimplifyOptions::Prune | SimplifyOptions::ErrorAbsolute,
         None,
     );
     indices.truncate(count);

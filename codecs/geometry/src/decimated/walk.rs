@@ -7,10 +7,10 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use tessera_core::entropy::{BitCoder, Blend, Decision};
+use tessera_core::entropy::{BitCoder, Decision};
 
 use super::frame::{self, Frame};
-use super::integer::Integers;
+use super::model::Model;
 use super::{Point, Quantum};
 use crate::error::{Error, Result};
 
@@ -77,17 +77,15 @@ pub(super) struct Coded {
 /// # Errors
 /// As the coder's, and [`Error::Core`] for what no encoder writes.
 pub(super) fn walk<C: BitCoder>(coder: &mut C, quantum: Quantum, faces: usize, plan: Option<Plan>) -> Result<Coded> {
-    let table_bits = tessera_core::entropy::table_bits(8 * faces as u64);
     let mut walker = Walker {
         coder,
+        model: Model::new(faces),
         quantum,
         plan,
         coded: Coded::default(),
         open: HashMap::new(),
         vertices: Vec::new(),
         queue: VecDeque::new(),
-        joins: Blend::new(table_bits, [4], 4),
-        numbers: Integers::new(table_bits),
         last: [0; 3],
     };
     while walker.coded.faces.len() < faces {
@@ -115,6 +113,7 @@ struct Vertex {
 
 struct Walker<'a, C> {
     coder: &'a mut C,
+    model: Model,
     quantum: Quantum,
     plan: Option<Plan>,
     coded: Coded,
@@ -122,8 +121,6 @@ struct Walker<'a, C> {
     open: HashMap<(u32, u32), u32>,
     vertices: Vec<Vertex>,
     queue: VecDeque<(u32, u32)>,
-    joins: Blend<3, 1>,
-    numbers: Integers,
     /// The magnitudes of the last new vertex's corrections.
     last: [u64; 3],
 }
@@ -141,7 +138,7 @@ impl<C: BitCoder> Walker<'_, C> {
             for axis in 0..3 {
                 let wanted = goal.map_or(0, |goal| rounded(goal[axis] - reference[axis], step));
                 let context = 1 << 12 | (n as u64) << 2;
-                let moved = self.numbers.code(self.coder, wanted, [context, context | axis as u64, 0], 0)?;
+                let moved = self.model.numbers.code(self.coder, wanted, [context, context | axis as u64, 0], 0)?;
                 point[axis] += moved * step;
             }
             *id = self.add(point, seed.map(|seed| seed[n]))?;
@@ -277,7 +274,7 @@ impl<C: BitCoder> Walker<'_, C> {
                 1 => 32 | behind,
                 _ => 48,
             };
-            let moved = self.numbers.code(self.coder, wanted, contexts, sign)?;
+            let moved = self.model.numbers.code(self.coder, wanted, contexts, sign)?;
             local[axis] += moved * step;
             found[n as usize] = u64::from((moved.unsigned_abs() * 2).max(1).ilog2());
         }
@@ -309,13 +306,13 @@ impl<C: BitCoder> Walker<'_, C> {
             .collect();
         ranks.sort_unstable();
         let rank = placed.and_then(|id| ranks.iter().position(|&(_, n)| n == id)).unwrap_or(0);
-        let found = self.numbers.code(self.coder, rank as i64, context, 64)?;
+        let found = self.model.numbers.code(self.coder, rank as i64, context, 64)?;
         let found = usize::try_from(found).ok().and_then(|rank| ranks.get(rank));
         found.map(|&(_, id)| id).ok_or_else(|| Error::corrupt("a vertex of the mesh is missing"))
     }
 
     fn join_bit(&mut self, bit: bool, contexts: [u64; 3], set: usize) -> Result<bool> {
-        Ok(self.joins.code(self.coder, bit, &Decision { contexts, sets: [set], scale: set })?)
+        Ok(self.model.joins.code(self.coder, bit, &Decision { contexts, sets: [set], scale: set })?)
     }
 
     fn own(&self, vertex: u32) -> Point {
