@@ -25,6 +25,10 @@ pub enum ChunkKind {
     Packet,
     /// How far a live stream reaches, and its last tokens. Critical.
     Closing,
+    /// Levels of an octree; the sequence number counts groups of levels from the root. Critical.
+    Levels,
+    /// What points have besides a place; the sequence number says what: see FORMAT.md. Critical.
+    Attribute,
     /// An EXIF block, as found behind the `Exif\0\0` marker. Ancillary.
     Exif,
     /// An ICC profile. Ancillary.
@@ -32,7 +36,16 @@ pub enum ChunkKind {
 }
 
 impl ChunkKind {
-    const ALL: [Self; 6] = [Self::Tokens, Self::Alpha, Self::Exif, Self::Icc, Self::Packet, Self::Closing];
+    const ALL: [Self; 8] = [
+        Self::Tokens,
+        Self::Alpha,
+        Self::Exif,
+        Self::Icc,
+        Self::Packet,
+        Self::Closing,
+        Self::Levels,
+        Self::Attribute,
+    ];
 
     /// Whether a reader that does not know the kind may skip it.
     pub fn is_ancillary(self) -> bool {
@@ -48,6 +61,8 @@ impl ChunkKind {
             Self::Icc => "icc",
             Self::Packet => "packet",
             Self::Closing => "closing",
+            Self::Levels => "levels",
+            Self::Attribute => "attribute",
         }
     }
 
@@ -59,6 +74,8 @@ impl ChunkKind {
             Self::Icc => 4,
             Self::Packet => 5,
             Self::Closing => 6,
+            Self::Levels => 7,
+            Self::Attribute => 8,
         }
     }
 }
