@@ -1,5 +1,6 @@
-//! `tessera encode`: pictures and sounds to `.tsr` files.
+//! `tessera encode`: pictures, sounds and shapes to `.tsr` files.
 
+mod shape;
 pub mod sound;
 
 use std::{path::PathBuf, sync::Arc, time::Instant};
@@ -10,7 +11,7 @@ use tessera_core::Rung;
 use tessera_image::{EncodeOptions, Metadata, Target};
 use tessera_models::Pack;
 
-use self::sound::SoundArgs;
+use self::{shape::ShapeArgs, sound::SoundArgs};
 use crate::{
     args::{ModelArgs, OutputArgs, RuntimeArgs, WorkerArgs},
     batch,
@@ -28,14 +29,18 @@ pub const PICTURES: &[&str] = &["png", "jpg", "jpeg", "webp", "tif", "tiff", "bm
 pub const SOUNDS: &[&str] =
     &["wav", "flac", "mp3", "ogg", "oga", "m4a", "mp4", "aac", "aif", "aiff", "caf", "mka", "webm"];
 
+/// Shapes taken from folders, by the ending of their names.
+pub const SHAPES: &[&str] = &["ply", "obj", "stl", "glb", "gltf", "xyz"];
+
 /// Longest input file that is read.
 pub const MAX_INPUT_BYTES: u64 = 1 << 31;
 
-/// Encode pictures and sounds to .tsr files
+/// Encode pictures, sounds and point clouds to .tsr files
 ///
 /// Reads PNG, JPEG, WebP, TIFF, BMP and the first frame of GIF; WAV, FLAC, MP3, AAC, Ogg Vorbis, AIFF, CAF and the sound of MP4
-/// and Matroska. What a file holds is told by its content. A file becomes FILE.tsr beside it or what -o names; a folder is walked and
-/// mirrored into the folder that -o names. In a folder of both, options for pictures leave sounds alone, and the other way round.
+/// and Matroska; PLY, OBJ, STL, glTF and XYZ. What a file holds is told by its content. A file becomes FILE.tsr beside it or what -o names; a
+/// folder is walked and mirrored into the folder that -o names. In a folder of several media, options for one leave the others alone.
+/// Point clouds need neither a model pack nor ONNX Runtime. Of meshes, vertices are coded (--points).
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("target").args(["quality", "bpp", "size", "rung"])))]
 #[command(after_help = "Examples:
@@ -45,10 +50,13 @@ pub const MAX_INPUT_BYTES: u64 = 1 << 31;
   tessera encode photos/ -o small/ --bpp 0.05     a folder, two at a time with -j 2
   tessera encode speech.wav                       speech.tsr, about 120 bytes a second
   tessera encode speech.mp3 --depth 6             half the bits
+  tessera encode scan.ply                         scan.tsr, 11 bits a coordinate
+  tessera encode scan.ply --lossless              to the last bit
+  tessera encode scan.ply --precision 0.001       no coordinate off by more
   curl … | tessera encode - > photo.tsr           from a pipe into a pipe
   tessera encode *.png --json                     one JSON object per file")]
 pub struct Encode {
-    /// Pictures, sounds or folders; - is standard input
+    /// Pictures, sounds, shapes or folders; - is standard input
     #[arg(required = true, value_name = "IN")]
     inputs: Vec<PathBuf>,
 
@@ -86,6 +94,9 @@ pub struct Encode {
     #[command(flatten)]
     sound: SoundArgs,
 
+    #[command(flatten)]
+    shape: ShapeArgs,
+
     /// Model pack to encode with, by id or hash; see 'tessera models list'
     #[arg(long, value_name = "ID", help_heading = "Models")]
     pack: Option<String>,
@@ -111,6 +122,7 @@ enum KeepOrStrip {
 enum Report {
     Picture(PictureReport),
     Sound(sound::Report),
+    Shape(shape::Report),
 }
 
 #[derive(Debug, Serialize)]
@@ -130,7 +142,7 @@ struct PictureReport {
 }
 
 pub fn run(arguments: &Encode) -> Result<std::result::Result<(), Exit>> {
-    let takes = [PICTURES, SOUNDS].concat();
+    let takes = [PICTURES, SOUNDS, SHAPES].concat();
     let rule = Rule { takes: &takes, gives: "tsr" };
     let plan = files::plan(&arguments.inputs, arguments.output.output.as_deref(), &rule)?;
     if arguments.output.json && plan.jobs.iter().any(|job| job.sink == Sink::Stdout) {
@@ -138,7 +150,7 @@ pub fn run(arguments: &Encode) -> Result<std::result::Result<(), Exit>> {
     }
     let workers = usize::from(arguments.workers.jobs);
     let shared = Shared::new(&arguments.models, &arguments.runtime, workers.min(plan.jobs.len()))?;
-    let packs = Packs::new(&shared, arguments.pack.as_deref())?;
+    let packs = Packs::new(&shared, arguments.pack.as_deref());
     let single = plan.jobs.len() == 1;
     let output = Output { force: arguments.output.force };
     let failures = batch::run(
@@ -151,20 +163,15 @@ pub fn run(arguments: &Encode) -> Result<std::result::Result<(), Exit>> {
     Ok(batch::conclude(plan.jobs.len(), &failures))
 }
 
-/// Packs for both media, or why there is none.
+/// Packs for the media that need one, or why there is none.
 struct Packs {
     picture: Result<PackHandle>,
     sound: Result<Arc<Pack>>,
 }
 
 impl Packs {
-    /// Fails only where nothing could be encoded.
-    fn new(shared: &Shared, name: Option<&str>) -> Result<Self> {
-        let packs = Self { picture: shared.pack_to_encode_with(name), sound: shared.sound_pack(name) };
-        match (&packs.picture, &packs.sound) {
-            (Err(failure), Err(_)) => Err(failure.clone()),
-            _ => Ok(packs),
-        }
+    fn new(shared: &Shared, name: Option<&str>) -> Self {
+        Self { picture: shared.pack_to_encode_with(name), sound: shared.sound_pack(name) }
     }
 }
 
@@ -187,6 +194,7 @@ fn encode(
             let pack = packs.sound.clone()?;
             sound::encode(engine.shared(), &pack, job, bytes, &arguments.sound, output).map(Report::Sound)
         }
+        Kind::Shape => shape::encode(engine.shared(), job, bytes, &arguments.shape, output).map(Report::Shape),
         Kind::Picture => {
             let pack = packs.picture.clone()?;
             picture(engine, &pack, job, bytes, arguments, output).map(Report::Picture)
@@ -249,11 +257,22 @@ impl Encode {
             ("--rung", self.rung.is_some()),
         ];
         let sounds = [("--depth", self.sound.depth.is_some()), ("--max-minutes", self.sound.max_minutes.is_some())];
+        let shapes = [
+            ("--lossless", self.shape.lossless),
+            ("--bits", self.shape.bits.is_some()),
+            ("--precision", self.shape.precision.is_some()),
+            ("--points", self.shape.points),
+        ];
         let (others, fix) = match kind {
-            Kind::Sound => (&pictures[..], "it is a sound: choose its rate with --depth"),
-            Kind::Picture => (&sounds[..], "it is a picture: choose its rate with -q, --bpp, --size or --rung"),
+            Kind::Sound => ([&pictures[..], &shapes], "it is a sound: choose its rate with --depth"),
+            Kind::Picture => {
+                ([&sounds[..], &shapes], "it is a picture: choose its rate with -q, --bpp, --size or --rung")
+            }
+            Kind::Shape => {
+                ([&pictures[..], &sounds], "it is a shape: choose how finely it is kept with --bits, --precision or --lossless")
+            }
         };
-        match others.iter().find(|(_, given)| *given) {
+        match others.into_iter().flatten().find(|(_, given)| *given) {
             Some((option, _)) => Err(Failure::usage(format!("{option} does not apply"), fix)),
             None => Ok(()),
         }
@@ -272,6 +291,7 @@ impl Report {
         match self {
             Self::Picture(report) => report.line(),
             Self::Sound(report) => report.line(),
+            Self::Shape(report) => report.line(),
         }
     }
 }

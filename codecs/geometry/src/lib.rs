@@ -1,11 +1,28 @@
-//! Points and meshes to a few bits a point, and back.
+//! Points to a few bits each, meshes to hundreds of bytes, and back.
 //!
-//! [`Shape`] is what every part of the crate works on: a [`Mesh`] or a [`Cloud`]. Bytes from outside never panic this crate and never make
-//! it allocate past [`tessera_core::Limits`].
+//! ```text
+//! file ──io──▶ Cloud ──lattice──▶ places ──octree──▶ levels and attributes ──core/entropy──▶ core/container ──▶ .tsr
+//!         └──▶ Mesh ──decimated──▶ faces and vertices ─────────────────────────▶│
+//! ```
+//!
+//! - [`io`]: PLY, OBJ, STL, glTF and XYZ files in and out.
+//! - [`Shape`]: what every other part works on, a [`Mesh`] or a [`Cloud`].
+//! - [`encode`], [`decode`]: shapes to `.tsr` files and back. No model pack is needed.
+//! - [`inspect`]: what a file holds.
+//!
+//! Everything between places and bytes is integer arithmetic. Bytes from outside never panic this crate and never make it allocate past
+//! [`tessera_core::Limits`] and [`IoLimits`].
 
-pub mod decimated;
+mod codec;
+mod decimated;
 mod error;
+pub mod io;
+mod lattice;
+mod octree;
 mod shape;
 
+pub use codec::{DecodeOptions, Decoded, EncodeOptions, Encoded, Inspection, MeshTarget, decode, encode, inspect};
 pub use error::{Error, Result};
+pub use io::IoLimits;
+pub use lattice::Precision;
 pub use shape::{Bounds, Cloud, Mesh, Shape};

@@ -25,6 +25,12 @@ pub enum ChunkKind {
     Packet,
     /// How far a live stream reaches, and its last tokens. Critical.
     Closing,
+    /// Levels of an octree; the sequence number counts groups of levels from the root. Critical.
+    Levels,
+    /// What points have besides a place; the sequence number says what: see FORMAT.md. Critical.
+    Attribute,
+    /// A mesh: its faces and vertices as one walk. Critical.
+    Mesh,
     /// An EXIF block, as found behind the `Exif\0\0` marker. Ancillary.
     Exif,
     /// An ICC profile. Ancillary.
@@ -32,7 +38,17 @@ pub enum ChunkKind {
 }
 
 impl ChunkKind {
-    const ALL: [Self; 6] = [Self::Tokens, Self::Alpha, Self::Exif, Self::Icc, Self::Packet, Self::Closing];
+    const ALL: [Self; 9] = [
+        Self::Tokens,
+        Self::Alpha,
+        Self::Exif,
+        Self::Icc,
+        Self::Packet,
+        Self::Closing,
+        Self::Levels,
+        Self::Attribute,
+        Self::Mesh,
+    ];
 
     /// Whether a reader that does not know the kind may skip it.
     pub fn is_ancillary(self) -> bool {
@@ -48,6 +64,9 @@ impl ChunkKind {
             Self::Icc => "icc",
             Self::Packet => "packet",
             Self::Closing => "closing",
+            Self::Levels => "levels",
+            Self::Attribute => "attribute",
+            Self::Mesh => "mesh",
         }
     }
 
@@ -59,6 +78,9 @@ impl ChunkKind {
             Self::Icc => 4,
             Self::Packet => 5,
             Self::Closing => 6,
+            Self::Levels => 7,
+            Self::Attribute => 8,
+            Self::Mesh => 9,
         }
     }
 }

@@ -5,7 +5,6 @@
 //!
 //! | bytes | |
 //! |---|---|
-//! | varint | faces |
 //! | 2 | the upper half of an `f32`: length of a unit |
 //! | 1 | step along the surface, in units |
 //! | 1 | step away from the surface, in units |
@@ -25,7 +24,7 @@ use tessera_core::entropy::{BitDecoder, BitEncoder};
 
 use crate::error::{Error, Result};
 use crate::shape::{Bounds, Mesh};
-pub use search::{Coded, Goal, encode};
+pub(crate) use search::{Coded, Goal, encode};
 use simplify::Bare;
 
 /// Whole units.
@@ -69,8 +68,15 @@ impl Grid {
     }
 }
 
+/// The bytes of a mesh chunk, and the faces in them.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Payload {
+    pub bytes: Vec<u8>,
+    pub faces: usize,
+}
+
 /// Codes triangles as they are, with vertices at steps of `step` away from the surface and `ratio` sixteenths of that along it.
-fn encode_faces(mesh: &Bare, step: f64, ratio: u8) -> Result<Vec<u8>> {
+fn encode_faces(mesh: &Bare, step: f64, ratio: u8) -> Result<Payload> {
     let Some(bounds) = Bounds::of(&mesh.positions) else {
         return Err(Error::shape("the mesh has no vertices; use one with content"));
     };
@@ -80,7 +86,6 @@ fn encode_faces(mesh: &Bare, step: f64, ratio: u8) -> Result<Vec<u8>> {
     let welded = sheets::welded(&places, &mesh.faces);
     let cut = sheets::sheets(&welded.positions, &welded.faces);
     let mut payload = Vec::new();
-    put_varint(&mut payload, cut.faces.len() as u64);
     payload.extend(((grid.unit.to_bits() >> 16) as u16).to_le_bytes());
     payload.extend([quantum.along as u8, quantum.away as u8]);
     for origin in grid.origin {
@@ -90,18 +95,14 @@ fn encode_faces(mesh: &Bare, step: f64, ratio: u8) -> Result<Vec<u8>> {
     let faces = cut.faces.len();
     walk::walk(&mut encoder, quantum, faces, Some(walk::Plan::new(cut.positions, &cut.faces)))?;
     payload.extend(encoder.finish());
-    Ok(payload)
+    Ok(Payload { bytes: payload, faces })
 }
 
-/// The mesh of a payload.
+/// The mesh of a payload with so many faces.
 ///
 /// # Errors
-/// [`Error::Core`] for damaged payloads, [`Error::Limit`] for more than `max_faces`.
-pub fn decode(mut payload: &[u8], max_faces: u64) -> Result<Mesh> {
-    let faces = take_varint(&mut payload)?;
-    if faces > max_faces {
-        return Err(Error::Limit { what: "faces", claimed: faces, limit: max_faces });
-    }
+/// [`Error::Core`] for damaged payloads.
+pub(crate) fn decode(mut payload: &[u8], faces: usize) -> Result<Mesh> {
     let [low, high, along, away, rest @ ..] = payload else { return Err(truncated()) };
     let unit = f32::from_bits(u32::from(u16::from_le_bytes([*low, *high])) << 16);
     payload = rest;
@@ -119,7 +120,7 @@ pub fn decode(mut payload: &[u8], max_faces: u64) -> Result<Mesh> {
     let quantum = Quantum { along: i64::from(*along), away: i64::from(*away) };
     let grid = Grid { unit, origin };
     let mut decoder = BitDecoder::new(payload)?;
-    let coded = walk::walk(&mut decoder, quantum, faces as usize, None)?;
+    let coded = walk::walk(&mut decoder, quantum, faces, None)?;
     decoder.finish()?;
     let positions: Vec<[f32; 3]> = coded.positions.iter().map(|&place| grid.position(place)).collect();
     if !positions.as_flattened().iter().all(|value| value.is_finite()) {

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::simplify::{Bare, Until, compact, fitted, simplified};
 use super::surface::{Samples, Surface};
-use super::{decode, encode_faces};
+use super::{Payload, decode, encode_faces};
 use crate::error::{Error, Result};
 use crate::shape::{Bounds, Mesh};
 
@@ -27,18 +27,16 @@ const FINEST: f64 = 0.0005;
 
 /// A coded mesh.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Coded {
-    /// The payload of a mesh chunk.
-    pub payload: Vec<u8>,
-    /// Its faces.
-    pub faces: usize,
-    /// Mean distance between its surface and the original's, there and back, in diagonals of the original's bounds.
+pub(crate) struct Coded {
+    pub payload: Payload,
+    pub vertices: usize,
+    /// Mean distance between its surface and the original's, there and back, in units of the mesh.
     pub error: f64,
 }
 
 /// What an encoder is asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Goal {
+pub(crate) enum Goal {
     /// The surface nearest to the original's in at most so many bytes.
     Bytes(usize),
     /// Few bytes for a surface that is off by about so much, in diagonals of the mesh's bounds.
@@ -49,7 +47,7 @@ pub enum Goal {
 ///
 /// # Errors
 /// [`Error::Shape`] if there are no faces or nothing fits.
-pub fn encode(mesh: &Mesh, goal: Goal) -> Result<Coded> {
+pub(crate) fn encode(mesh: &Mesh, goal: Goal) -> Result<Coded> {
     let whole = bare(mesh);
     if whole.faces.is_empty() {
         return Err(Error::shape("the mesh has no faces with an area; code its vertices as a cloud"));
@@ -69,7 +67,7 @@ fn within_error(whole: &Bare, error: f64) -> Result<Coded> {
     }
     let rounds = if mesh.faces.len() < whole.faces.len() { ROUNDS } else { 0 };
     fitted(&mut mesh, &original.samples, rounds);
-    original.coded(encode_faces(&mesh, step, RATIO)?, mesh.faces.len())
+    original.coded(encode_faces(&mesh, step, RATIO)?)
 }
 
 fn within_bytes(whole: Bare, bytes: usize) -> Result<Coded> {
@@ -81,13 +79,13 @@ fn within_bytes(whole: Bare, bytes: usize) -> Result<Coded> {
     let mut best = best.ok_or_else(|| Error::shape(format!("the mesh does not fit {bytes} bytes; ask for more")))?;
     // Where all faces fit, the rest goes into finer steps.
     let mut part = STEPS[0];
-    while best.faces == ladder[0].faces.len() && part > FINEST {
+    while best.payload.faces == ladder[0].faces.len() && part > FINEST {
         part /= 2.0;
         let payload = encode_faces(&ladder[0], part * mean_edge(&ladder[0]), RATIO)?;
-        if payload.len() > bytes {
+        if payload.bytes.len() > bytes {
             break;
         }
-        best = original.coded(payload, best.faces)?;
+        best = original.coded(payload)?;
     }
     Ok(best)
 }
@@ -142,9 +140,9 @@ impl Original {
         }
     }
 
-    fn coded(&self, payload: Vec<u8>, faces: usize) -> Result<Coded> {
-        let error = self.error(&decode(&payload, u64::MAX)?);
-        Ok(Coded { payload, faces, error })
+    fn coded(&self, payload: Payload) -> Result<Coded> {
+        let mesh = decode(&payload.bytes, payload.faces)?;
+        Ok(Coded { payload, vertices: mesh.positions.len(), error: self.error(&mesh) * self.diagonal })
     }
 
     fn error(&self, other: &Mesh) -> f64 {
@@ -160,7 +158,7 @@ impl Original {
 /// The most faces that fit, with steps as a part of their mean edge.
 fn largest(ladder: &[Bare], original: &Original, part: f64, bytes: usize) -> Result<Option<Coded>> {
     let all = ladder[0].faces.len();
-    let mut best: Option<(usize, Vec<u8>)> = None;
+    let mut best: Option<Payload> = None;
     let mut target = (bytes as f64 * 8.0 / FACE_BITS) as usize;
     for _ in 0..TRIES {
         let start = ladder.iter().rev().find(|mesh| mesh.faces.len() >= 2 * target).unwrap_or(&ladder[0]);
@@ -171,17 +169,16 @@ fn largest(ladder: &[Bare], original: &Original, part: f64, bytes: usize) -> Res
         }
         fitted(&mut mesh, &original.samples, if faces < all { ROUNDS } else { 0 });
         let payload = encode_faces(&mesh, part * mean_edge(&mesh), RATIO)?;
-        let share = bytes as f64 / payload.len() as f64;
-        if payload.len() <= bytes && best.as_ref().is_none_or(|(most, _)| faces > *most) {
-            best = Some((faces, payload));
+        let share = bytes as f64 / payload.bytes.len() as f64;
+        if payload.bytes.len() <= bytes && best.as_ref().is_none_or(|best| payload.faces > best.faces) {
+            best = Some(payload);
             if share < 1.03 || faces == all {
                 break;
             }
         }
         target = (faces as f64 * share * 0.985) as usize;
     }
-    let Some((faces, payload)) = best else { return Ok(None) };
-    original.coded(payload, faces).map(Some)
+    best.map(|payload| original.coded(payload)).transpose()
 }
 
 fn mean_edge(mesh: &Bare) -> f64 {
