@@ -64,19 +64,19 @@ pub struct Encode {
     output: OutputArgs,
 
     /// Quality from 0 (smallest) to 100 (best); 50 if no target is given
-    #[arg(short, long, value_name = "Q", value_parser = parse_quality, help_heading = "Pictures: target (one of)")]
+    #[arg(short, long, value_name = "Q", value_parser = parse_quality, help_heading = "Pictures and meshes: target (one of)")]
     quality: Option<f32>,
 
-    /// Bits per pixel to come close to, without exceeding them if possible
-    #[arg(long, value_name = "BPP", value_parser = parse_bpp, help_heading = "Pictures: target (one of)")]
+    /// Bits per pixel of a picture to come close to, without exceeding them if possible
+    #[arg(long, value_name = "BPP", value_parser = parse_bpp, help_heading = "Pictures and meshes: target (one of)")]
     bpp: Option<f64>,
 
     /// Bytes never to exceed, the whole file counted; k and M are 1,000 and 1,000,000
-    #[arg(long, value_name = "BYTES", value_parser = parse_size, help_heading = "Pictures: target (one of)")]
+    #[arg(long, value_name = "BYTES", value_parser = parse_size, help_heading = "Pictures and meshes: target (one of)")]
     size: Option<u64>,
 
-    /// Exact rung of the rate ladder, LEVELSxDEPTH: residual levels and bits per token of the last
-    #[arg(long, value_name = "LxD", value_parser = parse_rung, help_heading = "Pictures: target (one of)")]
+    /// Exact rung of a picture's rate ladder, LEVELSxDEPTH: residual levels and bits per token of the last
+    #[arg(long, value_name = "LxD", value_parser = parse_rung, help_heading = "Pictures and meshes: target (one of)")]
     rung: Option<Rung>,
 
     /// With --rung: squared latent error that one bit is worth (0: nearest tokens); the pack's own value if absent
@@ -194,7 +194,10 @@ fn encode(
             let pack = packs.sound.clone()?;
             sound::encode(engine.shared(), &pack, job, bytes, &arguments.sound, output).map(Report::Sound)
         }
-        Kind::Shape => shape::encode(engine.shared(), job, bytes, &arguments.shape, output).map(Report::Shape),
+        Kind::Shape => {
+            let wanted = (&arguments.shape, arguments.size, arguments.quality);
+            shape::encode(engine.shared(), job, bytes, wanted, output).map(Report::Shape)
+        }
         Kind::Picture => {
             let pack = packs.picture.clone()?;
             picture(engine, &pack, job, bytes, arguments, output).map(Report::Picture)
@@ -250,30 +253,27 @@ impl Encode {
 
     /// For a single file, an option that does nothing is a mistake.
     fn refuse_options_of_others(&self, kind: Kind) -> Result<()> {
-        let pictures = [
-            ("--quality", self.quality.is_some()),
-            ("--bpp", self.bpp.is_some()),
-            ("--size", self.size.is_some()),
-            ("--rung", self.rung.is_some()),
+        use Kind::{Picture, Shape, Sound};
+        let options: [(&str, bool, &[Kind]); 11] = [
+            ("--quality", self.quality.is_some(), &[Picture, Shape]),
+            ("--bpp", self.bpp.is_some(), &[Picture]),
+            ("--size", self.size.is_some(), &[Picture, Shape]),
+            ("--rung", self.rung.is_some(), &[Picture]),
+            ("--depth", self.sound.depth.is_some(), &[Sound]),
+            ("--max-minutes", self.sound.max_minutes.is_some(), &[Sound]),
+            ("--lossless", self.shape.lossless, &[Shape]),
+            ("--bits", self.shape.bits.is_some(), &[Shape]),
+            ("--precision", self.shape.precision.is_some(), &[Shape]),
+            ("--ratio", self.shape.ratio.is_some(), &[Shape]),
+            ("--points", self.shape.points, &[Shape]),
         ];
-        let sounds = [("--depth", self.sound.depth.is_some()), ("--max-minutes", self.sound.max_minutes.is_some())];
-        let shapes = [
-            ("--lossless", self.shape.lossless),
-            ("--bits", self.shape.bits.is_some()),
-            ("--precision", self.shape.precision.is_some()),
-            ("--points", self.shape.points),
-        ];
-        let (others, fix) = match kind {
-            Kind::Sound => ([&pictures[..], &shapes], "it is a sound: choose its rate with --depth"),
-            Kind::Picture => {
-                ([&sounds[..], &shapes], "it is a picture: choose its rate with -q, --bpp, --size or --rung")
-            }
-            Kind::Shape => {
-                ([&pictures[..], &sounds], "it is a shape: choose how finely it is kept with --bits, --precision or --lossless")
-            }
+        let fix = match kind {
+            Sound => "it is a sound: choose its rate with --depth",
+            Picture => "it is a picture: choose its rate with -q, --bpp, --size or --rung",
+            Shape => "it is a shape: choose how finely it is kept with --bits, --precision, --lossless, -q, --size or --ratio",
         };
-        match others.into_iter().flatten().find(|(_, given)| *given) {
-            Some((option, _)) => Err(Failure::usage(format!("{option} does not apply"), fix)),
+        match options.into_iter().find(|(_, given, kinds)| *given && !kinds.contains(&kind)) {
+            Some((option, ..)) => Err(Failure::usage(format!("{option} does not apply"), fix)),
             None => Ok(()),
         }
     }
