@@ -5,7 +5,7 @@ use std::{fs, time::Instant};
 use clap::Args;
 use serde::Serialize;
 use tessera_core::container::GeometryTier;
-use tessera_geometry::{EncodeOptions, Precision, Shape, io};
+use tessera_geometry::{EncodeOptions, Precision, io};
 
 use crate::{
     engine::Shared,
@@ -92,11 +92,6 @@ pub fn encode(shared: &Shared, job: &Job, bytes: Vec<u8>, arguments: &ShapeArgs,
     let encoded = tessera_geometry::encode(&shape, &arguments.options()).map_err(|error| explain::shape(&error))?;
     let seconds = start.elapsed().as_secs_f64();
     output.write(&job.sink, &encoded.bytes)?;
-    if let Shape::Mesh(mesh) = &shape
-        && mesh.faces.is_empty()
-    {
-        notes.push("it has no faces".to_owned());
-    }
     notes.extend(encoded.notes);
     let (tier, depth) = match encoded.tier {
         GeometryTier::Octree { depth, .. } => ("octree", depth),
