@@ -25,6 +25,14 @@ pub fn sample_sounds() -> Vec<PathBuf> {
     with_endings(&["flac"])
 }
 
+/// The sample shapes, in name order.
+///
+/// # Panics
+/// The folder is not in the repository.
+pub fn sample_shapes() -> Vec<PathBuf> {
+    with_endings(&["obj", "ply"])
+}
+
 #[allow(clippy::expect_used)]
 fn with_endings(endings: &[&str]) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(samples()).expect("samples/ is part of the repository");

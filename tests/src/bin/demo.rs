@@ -1,4 +1,4 @@
-//! `make demo`: encodes and decodes the samples, pictures at several rates and sounds at several depths, with the `tessera` program
+//! `make demo`: encodes and decodes the samples, pictures at several rates, sounds at several depths and shapes at several precisions, with the `tessera` program
 //! that lies beside this one, and prints what came of it. Outputs stay in demo-out/.
 //!
 //!     cargo run --release -p tessera-tests --bin demo -- [BPP…]
@@ -13,12 +13,14 @@ use std::{
 
 use serde_json::Value;
 use tessera_eval::{Speech, metrics::speech_by_name};
-use tessera_tests::{compare, sample_images, sample_sounds};
+use tessera_tests::{compare, sample_images, sample_shapes, sample_sounds};
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
 const RATES: [&str; 3] = ["0.02", "0.05", "0.12"];
 const DEPTHS: [&str; 2] = ["8", "12"];
+const PRECISIONS: [(&str, &[&str]); 3] =
+    [("7bit", &["--bits", "7"]), ("11bit", &["--bits", "11"]), ("lossless", &["--lossless"])];
 
 fn main() -> ExitCode {
     let mut rates: Vec<String> = std::env::args().skip(1).collect();
@@ -65,7 +67,14 @@ fn demo(rates: &[String], out: &Path) -> Fallible<()> {
         sounds(&tessera, depth, &out.join(format!("{depth}bit")))?;
     }
     println!(
-        "\nTimes are for a loaded model. Look at the pictures and listen to the sounds in {}/; 'tessera info FILE.tsr' shows what a file holds. The \
+        "\n{:<18} {:>7} {:>7} {:>7} {:>9} {:>9} {:>9}  output",
+        "shape", "points", "bytes", "bit/pt", "error", "encode s", "decode s"
+    );
+    for (name, options) in PRECISIONS {
+        shapes(&tessera, options, &out.join(name))?;
+    }
+    println!(
+        "\nOf the mesh, the vertices are coded. Times are for a loaded model. Look at the pictures and listen to the sounds in {}/; 'tessera info FILE.tsr' shows what a file holds. The \
          model is one for speech: music shows where it ends.",
         out.display()
     );
@@ -95,6 +104,35 @@ fn sounds(tessera: &Path, depth: &str, folder: &Path) -> Fallible<()> {
             measure("stoi")?,
             number(encoded, "seconds"),
             number(decoded, "seconds"),
+        );
+    }
+    Ok(())
+}
+
+/// The shape samples, coded as clouds.
+fn shapes(tessera: &Path, options: &[&str], folder: &Path) -> Fallible<()> {
+    let encoded = reports(
+        Command::new(tessera)
+            .args(["encode", "--json", "--force", "--points"])
+            .args(options)
+            .arg("-o")
+            .arg(folder)
+            .args(sample_shapes()),
+    )?;
+    let decoded = reports(Command::new(tessera).args(["decode", "--json", "--force", "-o"]).arg(folder).arg(folder))?;
+    for (tsr, encoded) in &encoded {
+        let decoded = decoded.get(tsr).ok_or("a file was not decoded")?;
+        let bytes = fs::metadata(text(encoded, "output"))?.len();
+        let points = number(encoded, "points");
+        let name = text(encoded, "input");
+        let name = Path::new(&name).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        println!(
+            "{name:<18} {points:>7} {bytes:>7} {:>7.2} {:>9.2e} {:>9.3} {:>9.3}  {}",
+            8.0 * bytes as f64 / points,
+            number(encoded, "error"),
+            number(encoded, "seconds"),
+            number(decoded, "seconds"),
+            text(decoded, "output"),
         );
     }
     Ok(())

@@ -10,7 +10,7 @@ use tessera_geometry::{EncodeOptions, MeshTarget, Precision, Shape, io};
 use crate::{
     engine::Shared,
     explain,
-    failure::Result,
+    failure::{Failure, Result},
     files::{Job, Output, Source},
     print,
 };
@@ -48,6 +48,19 @@ pub struct ShapeArgs {
 }
 
 impl ShapeArgs {
+    /// An option that does nothing is a mistake.
+    fn check(&self, shape: &Shape, mesh_target: bool) -> Result<()> {
+        let mesh = matches!(shape, Shape::Mesh(mesh) if !mesh.faces.is_empty()) && !self.points;
+        if mesh && (self.bits.is_some() || self.precision.is_some()) {
+            return Err(Failure::usage("--bits and --precision do not apply", "it is a mesh: choose with -q, --size or --ratio"));
+        }
+        if !mesh && (mesh_target || self.ratio.is_some()) {
+            let fix = "they are points: choose with --bits, --precision or --lossless";
+            return Err(Failure::usage("-q, --size and --ratio do not apply", fix));
+        }
+        Ok(())
+    }
+
     fn options(&self, size: Option<u64>, quality: Option<f32>) -> EncodeOptions {
         let precision = match (self.lossless, self.bits, self.precision) {
             (true, ..) => Precision::Lossless,
@@ -111,15 +124,11 @@ pub fn encode(
     let read = io::read(&bytes, &Default::default(), &|name| sibling(&job.source, name));
     let io::Input { shape, mut notes, .. } = read.map_err(|error| explain::shape(&error))?;
     drop(bytes);
+    arguments.check(&shape, size.is_some() || quality.is_some())?;
     let start = Instant::now();
     let encoded = tessera_geometry::encode(&shape, &arguments.options(size, quality)).map_err(|error| explain::shape(&error))?;
     let seconds = start.elapsed().as_secs_f64();
     output.write(&job.sink, &encoded.bytes)?;
-    if let Shape::Mesh(mesh) = &shape
-        && mesh.faces.is_empty()
-    {
-        notes.push("it has no faces".to_owned());
-    }
     notes.extend(encoded.notes);
     let (tier, depth, faces) = match encoded.tier {
         GeometryTier::Octree { depth, .. } => ("octree", Some(depth), None),

@@ -114,7 +114,7 @@ impl Tree {
                     continue;
                 }
             }
-            let occupancy = self.model.occupancy(coder, source.split(n), depth, around)?;
+            let occupancy = self.model.occupancy(coder, source.split(n), around)?;
             level.occupancy.push(occupancy);
             let children = (0..8).filter(|child| occupancy >> child & 1 == 1);
             self.nodes.extend(children.map(|child| code << 3 | child));

@@ -8,7 +8,7 @@ use tessera_core::entropy::{BitCoder, Blend, Decision};
 use super::walk::{CENTRE, NONE};
 
 /// Contexts of a decision about a child.
-const INPUTS: usize = 9;
+const INPUTS: usize = 8;
 /// Sets of weights: by child, by neighbours of the node, by what is known of the neighbours of the child.
 const SETS: [usize; 3] = [8, 27, 27 * 27];
 /// Scales of the last correction: by child and weight of the child's neighbours.
@@ -147,14 +147,8 @@ impl Model {
         self.lone.code(coder, bit, &Decision { contexts, sets: [0], scale: 0 })
     }
 
-    /// Codes which children hold points: at least one. `level` counts from the root.
-    pub fn occupancy(
-        &mut self,
-        coder: &mut impl BitCoder,
-        wanted: u8,
-        level: u32,
-        mut around: Surroundings,
-    ) -> Result<u8> {
+    /// Codes which children hold points: at least one.
+    pub fn occupancy(&mut self, coder: &mut impl BitCoder, wanted: u8, mut around: Surroundings) -> Result<u8> {
         let neighbours = around.neighbours;
         let count = neighbours.count_ones() as usize;
         let faces = u64::from(neighbours & FACES);
@@ -180,7 +174,6 @@ impl Model {
                 pair(ones & (face | edge), open & (face | edge)) ^ which,
                 u64::from(neighbours) << 8 | node,
                 pair(ones & (face | corner), open & (face | corner)) ^ which,
-                u64::from(level) << 32 | (count as u64) << 16 | node,
                 around.centroid << 8 | node,
             ];
             let sets = [child, count, held.count_ones() as usize * 27 + free.count_ones() as usize];
