@@ -9,6 +9,7 @@
 //! - [`Shape`]: what every other part works on, a [`Mesh`] or a [`Cloud`].
 //! - [`encode`], [`decode`]: shapes to `.tsr` files and back. No model pack is needed.
 //! - [`inspect`]: what a file holds.
+//! - [`measure`]: how far two surfaces are apart.
 //!
 //! Everything between places and bytes is integer arithmetic. Bytes from outside never panic this crate and never make it allocate past
 //! [`tessera_core::Limits`] and [`IoLimits`].
@@ -18,8 +19,10 @@ mod decimated;
 mod error;
 pub mod io;
 mod lattice;
+pub mod measure;
 mod octree;
 mod shape;
+mod surface;
 
 pub use codec::{DecodeOptions, Decoded, EncodeOptions, Encoded, Inspection, MeshTarget, decode, encode, inspect};
 pub use error::{Error, Result};

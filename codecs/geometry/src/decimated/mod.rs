@@ -17,7 +17,6 @@ mod model;
 mod search;
 mod sheets;
 mod simplify;
-mod surface;
 mod walk;
 
 use tessera_core::entropy::{BitDecoder, BitEncoder};

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::simplify::{Bare, Until, compact, fitted, simplified};
-use super::surface::{Samples, Surface};
+use crate::surface::{Samples, Surface};
 use super::{Payload, decode, encode_faces};
 use crate::error::{Error, Result};
 use crate::shape::{Bounds, Mesh};

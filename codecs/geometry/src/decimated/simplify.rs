@@ -2,7 +2,7 @@
 
 use meshopt::SimplifyOptions;
 
-use super::surface::{Samples, Surface};
+use crate::surface::{Samples, Surface};
 
 /// Triangles without attributes.
 #[derive(Debug, Clone, Default)]

@@ -5,3 +5,4 @@ mod clouds;
 mod damage;
 mod fixture;
 mod golden;
+mod meshes;

@@ -6,14 +6,14 @@ type Place = [f64; 3];
 
 /// One triangle.
 #[derive(Debug, Clone)]
-pub(super) struct Triangle {
+pub(crate) struct Triangle {
     corners: [Place; 3],
     /// Its place in the mesh.
     pub face: usize,
 }
 
 /// What lies nearest to a point.
-pub(super) struct Nearest {
+pub(crate) struct Nearest {
     pub face: usize,
     /// Weights of the face's corners.
     pub weights: [f64; 3],
@@ -22,12 +22,12 @@ pub(super) struct Nearest {
 }
 
 /// Triangles that can be asked for their distance.
-pub(super) struct Surface {
+pub(crate) struct Surface {
     tree: RTree<Triangle>,
 }
 
 /// Points spread evenly over a mesh, each with the face that it lies on.
-pub(super) struct Samples {
+pub(crate) struct Samples {
     pub points: Vec<Place>,
     pub faces: Vec<usize>,
 }
@@ -85,7 +85,7 @@ impl PointDistance for Triangle {
     }
 }
 
-fn places(positions: &[[f32; 3]], face: &[u32; 3]) -> [Place; 3] {
+pub(crate) fn places(positions: &[[f32; 3]], face: &[u32; 3]) -> [Place; 3] {
     face.map(|n| positions[n as usize].map(f64::from))
 }
 
@@ -93,7 +93,7 @@ fn at(corners: &[Place; 3], weights: [f64; 3]) -> Place {
     [0, 1, 2].map(|axis| (0..3).map(|n| corners[n][axis] * weights[n]).sum())
 }
 
-pub(super) fn sub(a: Place, b: Place) -> Place {
+pub(crate) fn sub(a: Place, b: Place) -> Place {
     [a[0] - b[0], a[1] - b[1], a[2] - b[2]]
 }
 
@@ -106,7 +106,7 @@ fn squared(a: Place, b: Place) -> f64 {
 }
 
 /// Twice the area, as a vector along the normal.
-fn normal(corners: &[Place; 3]) -> Place {
+pub(crate) fn normal(corners: &[Place; 3]) -> Place {
     let (u, v) = (sub(corners[1], corners[0]), sub(corners[2], corners[0]));
     [u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]]
 }
