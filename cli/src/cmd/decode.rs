@@ -182,9 +182,9 @@ fn decode(
         return sound::decode(engine.shared(), &coded, &sink, how, output).map(Report::Sound);
     }
     if let Some(format) = format.shape_format() {
-        let options =
-            tessera_geometry::DecodeOptions { limits, salvage: arguments.salvage, bits: arguments.bits };
-        return shape::decode(engine.shared(), &job.source, &bytes, &sink, (&options, format), output).map(Report::Shape);
+        let options = tessera_geometry::DecodeOptions { limits, salvage: arguments.salvage, bits: arguments.bits };
+        return shape::decode(engine.shared(), &job.source, &bytes, &sink, (&options, format), output)
+            .map(Report::Shape);
     }
     let Some(format) = format.picture_format() else { return Err(of_another_medium(kind)) };
     let options = DecodeOptions { limits, salvage: arguments.salvage };

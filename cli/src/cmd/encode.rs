@@ -268,9 +268,10 @@ impl Encode {
             Kind::Picture => {
                 ([&sounds[..], &shapes], "it is a picture: choose its rate with -q, --bpp, --size or --rung")
             }
-            Kind::Shape => {
-                ([&pictures[..], &sounds], "it is a shape: choose how finely it is kept with --bits, --precision or --lossless")
-            }
+            Kind::Shape => (
+                [&pictures[..], &sounds],
+                "it is a shape: choose how finely it is kept with --bits, --precision or --lossless",
+            ),
         };
         match others.into_iter().flatten().find(|(_, given)| *given) {
             Some((option, _)) => Err(Failure::usage(format!("{option} does not apply"), fix)),

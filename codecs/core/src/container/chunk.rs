@@ -36,16 +36,8 @@ pub enum ChunkKind {
 }
 
 impl ChunkKind {
-    const ALL: [Self; 8] = [
-        Self::Tokens,
-        Self::Alpha,
-        Self::Exif,
-        Self::Icc,
-        Self::Packet,
-        Self::Closing,
-        Self::Levels,
-        Self::Attribute,
-    ];
+    const ALL: [Self; 8] =
+        [Self::Tokens, Self::Alpha, Self::Exif, Self::Icc, Self::Packet, Self::Closing, Self::Levels, Self::Attribute];
 
     /// Whether a reader that does not know the kind may skip it.
     pub fn is_ancillary(self) -> bool {
