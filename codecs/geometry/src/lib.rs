@@ -8,6 +8,7 @@
 //! - [`Shape`]: what every other part works on, a [`Mesh`] or a [`Cloud`].
 //! - [`encode`], [`decode`]: shapes to `.tsr` files and back. No model pack is needed.
 //! - [`inspect`]: what a file holds.
+//! - [`metrics`]: how far two sets of points are apart.
 //!
 //! Everything between places and bytes is integer arithmetic. Bytes from outside never panic this crate and never make it allocate past
 //! [`tessera_core::Limits`] and [`IoLimits`].
@@ -16,6 +17,7 @@ mod codec;
 mod error;
 pub mod io;
 mod lattice;
+pub mod metrics;
 mod octree;
 mod shape;
 

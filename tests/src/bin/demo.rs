@@ -13,7 +13,8 @@ use std::{
 
 use serde_json::Value;
 use tessera_eval::{Speech, metrics::speech_by_name};
-use tessera_tests::{compare, sample_images, sample_shapes, sample_sounds};
+use tessera_geometry::{Bounds, Cloud, Shape, io, metrics};
+use tessera_tests::{compare, preview, sample_images, sample_shapes, sample_sounds};
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
@@ -67,8 +68,8 @@ fn demo(rates: &[String], out: &Path) -> Fallible<()> {
         sounds(&tessera, depth, &out.join(format!("{depth}bit")))?;
     }
     println!(
-        "\n{:<18} {:>7} {:>7} {:>7} {:>9} {:>9} {:>9}  output",
-        "shape", "points", "bytes", "bit/pt", "error", "encode s", "decode s"
+        "\n{:<18} {:>7} {:>7} {:>7} {:>7} {:>9} {:>9}  output",
+        "shape", "points", "bytes", "bit/pt", "D1 dB", "encode s", "decode s"
     );
     for (name, options) in PRECISIONS {
         shapes(&tessera, options, &out.join(name))?;
@@ -109,7 +110,7 @@ fn sounds(tessera: &Path, depth: &str, folder: &Path) -> Fallible<()> {
     Ok(())
 }
 
-/// The shape samples, coded as clouds.
+/// The shape samples, coded as clouds; before and after as pictures.
 fn shapes(tessera: &Path, options: &[&str], folder: &Path) -> Fallible<()> {
     let encoded = reports(
         Command::new(tessera)
@@ -124,15 +125,27 @@ fn shapes(tessera: &Path, options: &[&str], folder: &Path) -> Fallible<()> {
         let decoded = decoded.get(tsr).ok_or("a file was not decoded")?;
         let bytes = fs::metadata(text(encoded, "output"))?.len();
         let points = number(encoded, "points");
-        let name = text(encoded, "input");
-        let name = Path::new(&name).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let (source, result) = (text(encoded, "input"), text(decoded, "output"));
+        let shape =
+            |path: &str| -> Fallible<Shape> { Ok(io::read(&fs::read(path)?, &Default::default(), &|_| None)?.shape) };
+        let (original, back) = (shape(&source)?, shape(&result)?);
+        let distances = metrics::compare(original.positions(), back.positions()).ok_or("no points came back")?;
+        let bounds = Bounds::of(original.positions()).ok_or("a sample has no points")?;
+        // The vertices alone, for a fair look.
+        let before = match original {
+            Shape::Mesh(mesh) => Shape::Cloud(Cloud::new(mesh.positions)),
+            other => other,
+        };
+        let stem = Path::new(&source).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        preview(&before, &bounds, 512).save(folder.join(format!("{stem}-before.png")))?;
+        preview(&back, &bounds, 512).save(folder.join(format!("{stem}-after.png")))?;
+        let name = Path::new(&source).file_name().unwrap_or_default().to_string_lossy().into_owned();
         println!(
-            "{name:<18} {points:>7} {bytes:>7} {:>7.2} {:>9.2e} {:>9.3} {:>9.3}  {}",
+            "{name:<18} {points:>7} {bytes:>7} {:>7.2} {:>7.2} {:>9.3} {:>9.3}  {result}",
             8.0 * bytes as f64 / points,
-            number(encoded, "error"),
+            distances.d1_psnr,
             number(encoded, "seconds"),
             number(decoded, "seconds"),
-            text(decoded, "output"),
         );
     }
     Ok(())

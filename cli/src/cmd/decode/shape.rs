@@ -29,8 +29,8 @@ pub struct Report {
     bytes: u64,
     /// What of the file was lost or left out.
     losses: Vec<String>,
-    /// What the output's format does not hold.
-    notes: Vec<String>,
+    /// That, and what the output's format does not hold.
+    pub notes: Vec<String>,
     /// Decoding alone: the shape is not yet written.
     seconds: f64,
 }
@@ -55,8 +55,8 @@ pub fn decode(
         points: decoded.shape.positions().len(),
         bits: decoded.bits,
         bytes: written.bytes.len() as u64,
+        notes: [&decoded.losses[..], &written.notes].concat(),
         losses: decoded.losses,
-        notes: written.notes,
         seconds,
     })
 }
@@ -71,18 +71,13 @@ fn claimed(bytes: &[u8], options: &DecodeOptions) -> u64 {
 
 impl Report {
     pub fn line(&self) -> String {
-        let mut line = format!(
+        format!(
             "{} -> {}  {} points  {} bits a coordinate  {:.2} s",
             self.input,
             self.output,
             print::grouped(self.points as u64),
             self.bits,
             self.seconds
-        );
-        for note in self.losses.iter().chain(&self.notes) {
-            line.push_str("\n  note: ");
-            line.push_str(note);
-        }
-        line
+        )
     }
 }

@@ -78,7 +78,7 @@ pub struct Report {
     /// Greatest error of a coordinate; 0 without loss.
     error: f64,
     /// What of the input is not in the file, or was repaired.
-    notes: Vec<String>,
+    pub notes: Vec<String>,
     /// Encoding alone: the shape is read.
     seconds: f64,
 }
@@ -126,7 +126,7 @@ impl Report {
             0.0 => "no coordinate changed".to_owned(),
             error => format!("coordinates within {error:.2e}"),
         };
-        let mut line = format!(
+        format!(
             "{} -> {}  {} points  {} bytes  {:.2} bits per point  {loss}  {:.2} s",
             self.input,
             self.output,
@@ -134,11 +134,6 @@ impl Report {
             print::grouped(self.bytes),
             self.bits_per_point,
             self.seconds
-        );
-        for note in &self.notes {
-            line.push_str("\n  note: ");
-            line.push_str(note);
-        }
-        line
+        )
     }
 }
