@@ -188,7 +188,7 @@ fn decode(
     }
     if let Some(format) = format.shape_format() {
         let options = tessera_geometry::DecodeOptions { limits, salvage: arguments.salvage, bits: arguments.bits };
-        return shape::decode(engine.shared(), &job.source, &bytes, &sink, (&options, format), output)
+        return shape::decode(engine.shared(), (&job.source, &header), &bytes, &sink, (&options, format), output)
             .map(Report::Shape);
     }
     let Some(format) = format.picture_format() else { return Err(of_another_medium(kind)) };

@@ -3,8 +3,7 @@
 use std::time::Instant;
 
 use serde::Serialize;
-use tessera_core::container;
-use tessera_core::container::{GeometryTier, MediaShape};
+use tessera_core::container::{GeometryTier, Header, MediaShape};
 use tessera_geometry::{
     DecodeOptions,
     io::{self, Format},
@@ -37,13 +36,13 @@ pub struct Report {
 
 pub fn decode(
     shared: &Shared,
-    source: &Source,
+    (source, header): (&Source, &Header),
     bytes: &[u8],
     sink: &Sink,
     (options, format): (&DecodeOptions, Format),
     output: Output,
 ) -> Result<Report> {
-    let _held = shared.hold_points(claimed(bytes, options));
+    let _held = shared.hold_points(claimed(header));
     let start = Instant::now();
     let decoded = tessera_geometry::decode(bytes, options).map_err(|error| explain::shape(&error))?;
     let seconds = start.elapsed().as_secs_f64();
@@ -61,10 +60,10 @@ pub fn decode(
     })
 }
 
-/// Points that the header says; 0 if not even that is readable.
-fn claimed(bytes: &[u8], options: &DecodeOptions) -> u64 {
-    match container::salvage(bytes, &options.limits).map(|salvaged| salvaged.header.media) {
-        Ok(MediaShape::Geometry(GeometryTier::Octree { points, .. })) => points.into(),
+/// Points that the header says.
+fn claimed(header: &Header) -> u64 {
+    match header.media {
+        MediaShape::Geometry(GeometryTier::Octree { points, .. }) => points.into(),
         _ => 0,
     }
 }
