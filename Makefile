@@ -50,19 +50,6 @@ bench-large: setup ## encode and decode 100 megapixels, print peak memory
 	$(CARGO) build --release --locked -p tessera-cli -p tessera-tests --bins
 	$(CARGO) run --release --locked --quiet -p tessera-tests --bin large
 
-# The scans are those of Debian's opencv-doc, held out: nothing is trained on them. Draco is Debian's.
-SCANS = $(EVAL)/scans
-bench-geometry: $(SCANS) ## dense clouds without loss beside Draco (apt), from written files
-	@command -v draco_encoder >/dev/null || { \
-	  root=; [ "$$(id -u)" = 0 ] || root=sudo; echo "installing draco (apt)"; \
-	  $$root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends draco >/dev/null; }
-	$(CARGO) run --release --locked --quiet -p tessera-geometry --example clouds -- $(SCANS)/*.ply
-
-$(SCANS):
-	mkdir -p $@.part
-	cd $@.part && apt-get download -qq opencv-doc && dpkg-deb -x opencv-doc_*.deb all && find all -name '*.ply' -exec mv {} . \; && rm -rf all opencv-doc_*.deb
-	mv $@.part $@
-
 # Everything under EVAL is kept, so that a second run makes only what is new. LPIPS names a public LPIPS graph (ONNX; models/training/README.md);
 # without it the report says that LPIPS was missing.
 EVAL ?= target/eval
@@ -89,6 +76,19 @@ $(EVAL)/corpus/heldout: | $(PYTHON)
 $(EVAL)/models/lpips-alex.tpack: $(LPIPS) | $(PYTHON)
 	mkdir -p $(@D)
 	$(PYTHON) models/training/metric_pack.py --graph $(LPIPS) --licence BSD-2-Clause --archive $@
+
+# The scans are those of Debian's opencv-doc, held out: nothing is trained on them. Draco is Debian's.
+SCANS = $(EVAL)/scans
+bench-geometry: $(SCANS) ## dense clouds without loss beside Draco (apt), from written files
+	@command -v draco_encoder >/dev/null || { \
+	  root=; [ "$$(id -u)" = 0 ] || root=sudo; echo "installing draco (apt)"; \
+	  $$root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends draco >/dev/null; }
+	$(CARGO) run --release --locked --quiet -p tessera-geometry --example clouds -- $(SCANS)/*.ply
+
+$(SCANS):
+	mkdir -p $@.part
+	cd $@.part && apt-get download -qq opencv-doc && dpkg-deb -x opencv-doc_*.deb all && find all -name '*.ply' -exec mv {} . \; && rm -rf all opencv-doc_*.deb
+	mv $@.part $@
 
 lint: ## formatting, clippy with warnings denied, licences and sources of dependencies
 	$(CARGO) fmt --all --check

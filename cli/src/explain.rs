@@ -78,11 +78,7 @@ pub fn neither(bytes: &[u8]) -> Failure {
     match bytes {
         [] => Failure::new(Exit::Input, "it is empty", "check where it came from"),
         _ if container::is_live(bytes, &Limits::default()) || container::read(bytes, &Limits::default()).is_ok() => {
-            Failure::new(
-                Exit::Input,
-                "it is a .tsr file already",
-                "use 'tessera decode' to turn it into what it was",
-            )
+            Failure::new(Exit::Input, "it is a .tsr file already", "use 'tessera decode' to turn it into what it was")
         }
         _ => Failure::new(
             Exit::Input,

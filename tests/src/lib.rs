@@ -1,8 +1,12 @@
 //! What the end-to-end tests, the benches and the demo share: the samples and pictures made from them.
 
+mod preview;
+
 use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, RgbImage};
+
+pub use preview::preview;
 
 /// The folder of sample images in the repository.
 pub fn samples() -> PathBuf {
@@ -25,12 +29,20 @@ pub fn sample_sounds() -> Vec<PathBuf> {
     with_endings(&["flac"])
 }
 
-/// The sample shapes, in name order.
+/// The sample clouds, in name order.
 ///
 /// # Panics
 /// The folder is not in the repository.
-pub fn sample_shapes() -> Vec<PathBuf> {
-    with_endings(&["obj", "ply"])
+pub fn sample_clouds() -> Vec<PathBuf> {
+    with_endings(&["ply"])
+}
+
+/// The sample meshes, in name order.
+///
+/// # Panics
+/// The folder is not in the repository.
+pub fn sample_meshes() -> Vec<PathBuf> {
+    with_endings(&["obj"])
 }
 
 #[allow(clippy::expect_used)]

@@ -143,7 +143,12 @@ pub fn run(arguments: &Decode) -> Result<std::result::Result<(), Exit>> {
         workers,
         || shared.engine(),
         |engine, job| decode(engine, job, arguments, format, single, output).map_err(|failure| failure.at(&job.source)),
-        |job, result, bar| batch::report(job, result, arguments.output.json, bar, Report::line),
+        |job, result, bar| {
+            batch::report(job, result, arguments.output.json, bar, Report::line);
+            if let Ok(Report::Shape(report)) = result {
+                batch::notes(job, &report.notes, arguments.output.json, bar);
+            }
+        },
     );
     Ok(batch::conclude(plan.jobs.len(), &failures))
 }
@@ -182,9 +187,9 @@ fn decode(
         return sound::decode(engine.shared(), &coded, &sink, how, output).map(Report::Sound);
     }
     if let Some(format) = format.shape_format() {
-        let options =
-            tessera_geometry::DecodeOptions { limits, salvage: arguments.salvage, bits: arguments.bits };
-        return shape::decode(engine.shared(), &job.source, &bytes, &sink, (&options, format), output).map(Report::Shape);
+        let options = tessera_geometry::DecodeOptions { limits, salvage: arguments.salvage, bits: arguments.bits };
+        return shape::decode(engine.shared(), (&job.source, &header), &bytes, &sink, (&options, format), output)
+            .map(Report::Shape);
     }
     let Some(format) = format.picture_format() else { return Err(of_another_medium(kind)) };
     let options = DecodeOptions { limits, salvage: arguments.salvage };

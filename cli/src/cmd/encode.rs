@@ -158,7 +158,12 @@ pub fn run(arguments: &Encode) -> Result<std::result::Result<(), Exit>> {
         workers,
         || shared.engine(),
         |engine, job| encode(engine, &packs, job, arguments, single, output).map_err(|failure| failure.at(&job.source)),
-        |job, result, bar| batch::report(job, result, arguments.output.json, bar, Report::line),
+        |job, result, bar| {
+            batch::report(job, result, arguments.output.json, bar, Report::line);
+            if let Ok(Report::Shape(report)) = result {
+                batch::notes(job, &report.notes, arguments.output.json, bar);
+            }
+        },
     );
     Ok(batch::conclude(plan.jobs.len(), &failures))
 }

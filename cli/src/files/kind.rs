@@ -57,7 +57,9 @@ mod tests {
         for picture in [&b"RIFF....WEBPVP8 "[..], b"\xff\xd8\xff\xe0", b"\x89PNG", b"MM\0*"] {
             assert_eq!(Kind::of(picture), Some(Kind::Picture), "{picture:?}");
         }
-        for shape in [&b"ply\nformat ascii 1.0\n"[..], b"glTF\x02\0\0\0", b"# made by hand\nv 1 2 3\n", b"1.5 2 3\n4 5 6\n"] {
+        for shape in
+            [&b"ply\nformat ascii 1.0\n"[..], b"glTF\x02\0\0\0", b"# made by hand\nv 1 2 3\n", b"1.5 2 3\n4 5 6\n"]
+        {
             assert_eq!(Kind::of(shape), Some(Kind::Shape), "{shape:?}");
         }
         for neither in [&b"....ftypavif"[..], b"Dear all", b"", b"\xff"] {

@@ -113,8 +113,7 @@ fn voxelise(shape: &Shape, bits: u32, surface: bool) -> Option<Vec<[u32; 3]>> {
     let bounds = Bounds::of(shape.positions())?;
     let most = f64::from((1u32 << bits) - 1);
     let scale = most / bounds.side();
-    let scaled =
-        |p: &[f32; 3]| std::array::from_fn::<f64, 3, _>(|axis| f64::from(p[axis] - bounds.min[axis]) * scale);
+    let scaled = |p: &[f32; 3]| std::array::from_fn::<f64, 3, _>(|axis| f64::from(p[axis] - bounds.min[axis]) * scale);
     let voxel = |p: [f64; 3]| p.map(|x| x.round().clamp(0.0, most) as u32);
     let mut voxels = Vec::new();
     match (shape, surface) {

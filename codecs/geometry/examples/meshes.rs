@@ -10,7 +10,7 @@ use std::{error::Error, fs, path::Path, process::Command, time::Instant};
 use tessera_geometry::{
     DecodeOptions, EncodeOptions, Mesh, MeshTarget, Shape, decode, encode,
     io::{self, Format},
-    measure::{Distances, distances},
+    metrics::surfaces::{Distances, compare},
 };
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
@@ -51,7 +51,7 @@ fn main() -> Fallible<()> {
             let start = Instant::now();
             let Shape::Mesh(ours) = decode(&encoded.bytes, &DecodeOptions::default())?.shape else { continue };
             let decode_seconds = start.elapsed().as_secs_f64();
-            let own = distances(&mesh, &ours)?;
+            let own = compare(&mesh, &ours)?;
             let draco = draco(&mesh, size)?;
             let theirs = draco.map_or("-".to_owned(), |(bytes, faces, theirs)| {
                 pairs.push((size, own, theirs));
@@ -116,7 +116,7 @@ fn draco(mesh: &Mesh, size: u64) -> Fallible<Option<(u64, usize, Distances)>> {
         }
         if let Some((bytes, back)) = fits
             && !back.faces.is_empty()
-            && let Ok(found) = distances(mesh, &back)
+            && let Ok(found) = compare(mesh, &back)
             && best.as_ref().is_none_or(|(.., least)| found.mean < least.mean)
         {
             best = Some((bytes, back.faces.len(), found));

@@ -62,7 +62,9 @@ pub(crate) fn fit(positions: &[[f32; 3]], precision: Precision) -> Result<Fit> {
             Some(fit) => Ok(fit),
             None => Ok(in_steps(positions, &bounds, 11)),
         },
-        Precision::Lossless => Ok(exact(positions, &bounds).unwrap_or_else(|| in_steps(positions, &bounds, EXACT_BITS))),
+        Precision::Lossless => {
+            Ok(exact(positions, &bounds).unwrap_or_else(|| in_steps(positions, &bounds, EXACT_BITS)))
+        }
         Precision::Bits(bits) if (1..=MAX_DEPTH).contains(&bits) => {
             let exact = exact(positions, &bounds).filter(|fit| fit.depth <= bits);
             Ok(exact.unwrap_or_else(|| in_steps(positions, &bounds, bits)))
@@ -110,7 +112,8 @@ fn on_lattice(positions: &[[f32; 3]], bounds: &Bounds, divisor: f64) -> Option<F
     }
     // An integer cloud near 0 keeps its indices, which saves the header's lattice.
     let top = bounds.max.iter().fold(0.0, |top: f32, &max| top.max(max));
-    let from_zero = divisor == 1.0 && bounds.min.iter().all(|&min| min >= 0.0) && depth_of(top as i64) == depth_of(greatest);
+    let from_zero =
+        divisor == 1.0 && bounds.min.iter().all(|&min| min >= 0.0) && depth_of(top as i64) == depth_of(greatest);
     let lattice = if from_zero { Lattice::UNIT } else { lattice };
     let greatest = if from_zero { top as i64 } else { greatest };
     Some(Fit { lattice, depth: depth_of(greatest), exact: true, outliers: 0 })
@@ -235,8 +238,7 @@ mod tests {
 
     #[test]
     fn an_outlier_does_not_cost_the_others_their_precision() {
-        let mut positions: Vec<[f32; 3]> =
-            (0..1000).map(|n| [(n as f32).sin(), (n as f32 * 1.7).cos(), 0.1]).collect();
+        let mut positions: Vec<[f32; 3]> = (0..1000).map(|n| [(n as f32).sin(), (n as f32 * 1.7).cos(), 0.1]).collect();
         let before = fit(&positions, Precision::Bits(10)).unwrap();
         positions.push([-100.0, 0.0, 0.0]);
         let after = fit(&positions, Precision::Bits(10)).unwrap();

@@ -9,7 +9,7 @@
 //! - [`Shape`]: what every other part works on, a [`Mesh`] or a [`Cloud`].
 //! - [`encode`], [`decode`]: shapes to `.tsr` files and back. No model pack is needed.
 //! - [`inspect`]: what a file holds.
-//! - [`measure`]: how far two surfaces are apart.
+//! - [`metrics`]: how far two surfaces or two sets of points are apart.
 //!
 //! Everything between places and bytes is integer arithmetic. Bytes from outside never panic this crate and never make it allocate past
 //! [`tessera_core::Limits`] and [`IoLimits`].
@@ -19,7 +19,7 @@ mod decimated;
 mod error;
 pub mod io;
 mod lattice;
-pub mod measure;
+pub mod metrics;
 mod octree;
 mod shape;
 mod surface;

@@ -97,9 +97,7 @@ impl Mesh {
             }
         }
         match self.faces.iter().flatten().find(|&&index| index as usize >= vertices) {
-            Some(index) => {
-                Err(Error::shape(format!("a face refers to vertex {index} of {vertices}; repair the file")))
-            }
+            Some(index) => Err(Error::shape(format!("a face refers to vertex {index} of {vertices}; repair the file"))),
             None => Ok(()),
         }
     }

@@ -3,8 +3,7 @@
 use std::time::Instant;
 
 use serde::Serialize;
-use tessera_core::container;
-use tessera_core::container::{GeometryTier, MediaShape};
+use tessera_core::container::{GeometryTier, Header, MediaShape};
 use tessera_geometry::{
     DecodeOptions,
     io::{self, Format},
@@ -29,21 +28,21 @@ pub struct Report {
     bytes: u64,
     /// What of the file was lost or left out.
     losses: Vec<String>,
-    /// What the output's format does not hold.
-    notes: Vec<String>,
+    /// That, and what the output's format does not hold.
+    pub notes: Vec<String>,
     /// Decoding alone: the shape is not yet written.
     seconds: f64,
 }
 
 pub fn decode(
     shared: &Shared,
-    source: &Source,
+    (source, header): (&Source, &Header),
     bytes: &[u8],
     sink: &Sink,
     (options, format): (&DecodeOptions, Format),
     output: Output,
 ) -> Result<Report> {
-    let _held = shared.hold_points(claimed(bytes, options));
+    let _held = shared.hold_points(claimed(header));
     let start = Instant::now();
     let decoded = tessera_geometry::decode(bytes, options).map_err(|error| explain::shape(&error))?;
     let seconds = start.elapsed().as_secs_f64();
@@ -55,34 +54,29 @@ pub fn decode(
         points: decoded.shape.positions().len(),
         bits: decoded.bits,
         bytes: written.bytes.len() as u64,
+        notes: [&decoded.losses[..], &written.notes].concat(),
         losses: decoded.losses,
-        notes: written.notes,
         seconds,
     })
 }
 
-/// Points that the header says; 0 if not even that is readable.
-fn claimed(bytes: &[u8], options: &DecodeOptions) -> u64 {
-    match container::salvage(bytes, &options.limits).map(|salvaged| salvaged.header.media) {
-        Ok(MediaShape::Geometry(GeometryTier::Octree { points, .. })) => points.into(),
+/// Points that the header says.
+fn claimed(header: &Header) -> u64 {
+    match header.media {
+        MediaShape::Geometry(GeometryTier::Octree { points, .. }) => points.into(),
         _ => 0,
     }
 }
 
 impl Report {
     pub fn line(&self) -> String {
-        let mut line = format!(
+        format!(
             "{} -> {}  {} points  {} bits a coordinate  {:.2} s",
             self.input,
             self.output,
             print::grouped(self.points as u64),
             self.bits,
             self.seconds
-        );
-        for note in self.losses.iter().chain(&self.notes) {
-            line.push_str("\n  note: ");
-            line.push_str(note);
-        }
-        line
+        )
     }
 }

@@ -108,7 +108,7 @@ pub struct Report {
     /// Of points: greatest error of a coordinate; 0 without loss. Of a mesh: mean distance between the surfaces, there and back.
     error: f64,
     /// What of the input is not in the file, or was repaired.
-    notes: Vec<String>,
+    pub notes: Vec<String>,
     /// Encoding alone: the shape is read.
     seconds: f64,
 }
@@ -169,7 +169,7 @@ impl Report {
             (None, 0.0) => (format!("{} points", print::grouped(self.points)), "no coordinate changed".to_owned()),
             (None, error) => (format!("{} points", print::grouped(self.points)), format!("coordinates within {error:.2e}")),
         };
-        let mut line = format!(
+        format!(
             "{} -> {}  {what}  {} bytes  {:.2} bits per {}  {loss}  {:.2} s",
             self.input,
             self.output,
@@ -177,11 +177,6 @@ impl Report {
             self.bits_per_point,
             if self.faces.is_some() { "vertex" } else { "point" },
             self.seconds
-        );
-        for note in &self.notes {
-            line.push_str("\n  note: ");
-            line.push_str(note);
-        }
-        line
+        )
     }
 }

@@ -31,9 +31,7 @@ mod salvage;
 mod writer;
 
 pub use chunk::{Chunk, ChunkKind};
-pub use header::{
-    Channels, Color, Duration, GeometryTier, Header, Lattice, MediaShape, Modality, PackRef, PriorKind,
-};
+pub use header::{Channels, Color, Duration, GeometryTier, Header, Lattice, MediaShape, Modality, PackRef, PriorKind};
 pub use layout::{Part, layout};
 pub use live::is_live;
 pub use reader::{File, read};

@@ -64,12 +64,7 @@ pub fn encode(shape: &Shape, options: &EncodeOptions) -> Result<Encoded> {
     }
 }
 
-fn encode_cloud(
-    cloud: &Cloud,
-    options: &EncodeOptions,
-    why: &'static str,
-    mut notes: Vec<String>,
-) -> Result<Encoded> {
+fn encode_cloud(cloud: &Cloud, options: &EncodeOptions, why: &'static str, mut notes: Vec<String>) -> Result<Encoded> {
     if !(2..=14).contains(&options.normal_bits) {
         return Err(Error::parameter(format!("{} bits of a normal; they are from 2 to 14", options.normal_bits)));
     }
@@ -81,9 +76,7 @@ fn encode_cloud(
     let exact = options.precision == Precision::Lossless && !fit.exact;
     let sorted = Sorted::new(cloud, &fit);
     let mut chunks = Vec::new();
-    for (sequence, payload) in
-        (0u32..).zip(octree::encode_groups(&sorted.leaves, fit.depth.into(), points.into())?)
-    {
+    for (sequence, payload) in (0u32..).zip(octree::encode_groups(&sorted.leaves, fit.depth.into(), points.into())?) {
         chunks.push(Chunk { sequence, ..Chunk::new(ChunkKind::Levels, payload) });
     }
     let counts = sorted.counts.iter().any(|&count| count > 1);

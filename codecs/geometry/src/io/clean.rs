@@ -25,7 +25,7 @@ pub(super) fn clean(mut mesh: Mesh, format: Format, notes: &mut Vec<String>) -> 
         shape.check()?;
         return Ok(shape);
     }
-    let bad = mesh.positions.iter().filter(|p| !finite(*p)).count();
+    let bad = mesh.positions.iter().filter(|p| !finite(p)).count();
     if bad > 0 {
         return Err(Error::shape(format!(
             "{bad} vertices of the {name} file have coordinates that are not finite; repair the file"

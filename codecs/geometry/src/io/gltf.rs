@@ -34,9 +34,15 @@ fn scene(bytes: &[u8], limits: &IoLimits, siblings: &Siblings<'_>, notes: &mut V
     let file = gltf::Gltf::from_slice(bytes).map_err(|error| {
         let error = error.to_string();
         let line = error.lines().next().unwrap_or_default();
-        Error::shape(format!("the glTF file is not readable ({line}); export it again without extensions"))
+        Error::shape(format!("the glTF file is not readable ({line}); export it again, without extensions"))
     })?;
-    let mut reader = Reader { buffers: buffers(&file, siblings)?, limits, merged: Merged::default(), nodes: 0, said: HashSet::new() };
+    let mut reader = Reader {
+        buffers: buffers(&file, siblings)?,
+        limits,
+        merged: Merged::default(),
+        nodes: 0,
+        said: HashSet::new(),
+    };
     let scene = file.default_scene().or_else(|| file.scenes().next());
     let Some(scene) = scene else { return Err(Error::shape("the glTF file has no scene; export it again")) };
     if file.scenes().len() > 1 {
@@ -124,7 +130,9 @@ impl Reader<'_> {
     fn node(&mut self, node: &gltf::Node<'_>, above: &Matrix, depth: usize) -> Result<()> {
         self.nodes += 1;
         if depth > DEEPEST || self.nodes > MOST_NODES {
-            return Err(Error::shape("the nodes of the glTF file go round in a circle or are too many; repair the file"));
+            return Err(Error::shape(
+                "the nodes of the glTF file go round in a circle or are too many; repair the file",
+            ));
         }
         let own = node.transform().matrix();
         let place: Matrix = std::array::from_fn(|column| {
@@ -203,11 +211,13 @@ impl Reader<'_> {
         }
         let stride = view.stride().unwrap_or(accessor.size());
         let last = accessor.count().checked_sub(1).ok_or_else(outside)?;
-        let end = last.checked_mul(stride).and_then(|end| end.checked_add(accessor.offset())?.checked_add(accessor.size()));
+        let end =
+            last.checked_mul(stride).and_then(|end| end.checked_add(accessor.offset())?.checked_add(accessor.size()));
         let in_view = end.is_some_and(|end| end <= view.length());
-        let in_buffer = view.offset().checked_add(view.length()).is_some_and(|end| {
-            self.buffers.get(view.buffer().index()).is_some_and(|buffer| end <= buffer.len())
-        });
+        let in_buffer = view
+            .offset()
+            .checked_add(view.length())
+            .is_some_and(|end| self.buffers.get(view.buffer().index()).is_some_and(|buffer| end <= buffer.len()));
         if in_view && in_buffer && stride >= accessor.size() { Ok(()) } else { Err(outside()) }
     }
 }
@@ -297,9 +307,13 @@ pub(super) fn write(shape: &Shape) -> Result<Vec<u8>> {
     let mut file = Glb::default();
     let mut attributes = serde_json::Map::new();
     let count = view.positions.len();
-    let position = file.add(floats(view.positions.as_flattened()), 34_962, json!({
-        "componentType": 5126, "count": count, "type": "VEC3", "min": bounds.min, "max": bounds.max
-    }));
+    let position = file.add(
+        floats(view.positions.as_flattened()),
+        34_962,
+        json!({
+            "componentType": 5126, "count": count, "type": "VEC3", "min": bounds.min, "max": bounds.max
+        }),
+    );
     attributes.insert("POSITION".to_owned(), position);
     if let Some(normals) = view.normals {
         let accessor = json!({ "componentType": 5126, "count": count, "type": "VEC3" });

@@ -37,7 +37,11 @@ pub(super) fn read(bytes: &[u8], limits: &IoLimits, notes: &mut Vec<String>) -> 
             Some(b"usemtl" | b"mtllib") => file.materials = true,
             Some(b"o" | b"g") => file.names = true,
             Some(word) if word.iter().all(u8::is_ascii_graphic) => {}
-            Some(_) => return Err(Error::shape(format!("line {n} of the OBJ file is no text; fetch a good copy of the file"))),
+            Some(_) => {
+                return Err(Error::shape(format!(
+                    "line {n} of the OBJ file is no text; fetch a good copy of the file"
+                )));
+            }
             None => {}
         }
     }
@@ -79,7 +83,8 @@ impl File {
     }
 
     fn face<'a>(&mut self, words: impl Iterator<Item = &'a [u8]>, n: usize, limits: &IoLimits) -> Result<()> {
-        let bad = || Error::shape(format!("the face in line {n} of the OBJ file has no valid corners; repair the file"));
+        let bad =
+            || Error::shape(format!("the face in line {n} of the OBJ file has no valid corners; repair the file"));
         let mut fan: [Option<Corner>; 2] = [None, None];
         let mut corners = 0;
         for word in words {

@@ -161,7 +161,8 @@ fn header(bytes: &[u8]) -> Result<(Order, Vec<Element>, usize)> {
             [b"format", b"binary_little_endian", ..] => order = Some(Order::Little),
             [b"format", b"binary_big_endian", ..] => order = Some(Order::Big),
             [b"element", own, count] => {
-                let count = std::str::from_utf8(count).ok().and_then(|count| count.parse().ok()).ok_or_else(|| bad(n))?;
+                let count =
+                    std::str::from_utf8(count).ok().and_then(|count| count.parse().ok()).ok_or_else(|| bad(n))?;
                 elements.push(Element { name: name(own), count, properties: Vec::new() });
             }
             [b"property", b"list", count, scalar, own] => {
@@ -207,7 +208,10 @@ fn vertices(values: &mut Values<'_>, element: &Element, mesh: &mut Mesh, notes: 
         .map(|(property, _)| property.name.as_str())
         .collect();
     if others.iter().any(|name| name.starts_with("f_dc_")) {
-        notes.push(format!("it holds Gaussian splats: their places alone are read, {} properties are dropped", others.len()));
+        notes.push(format!(
+            "it holds Gaussian splats: their places alone are read, {} properties are dropped",
+            others.len()
+        ));
     } else if !others.is_empty() {
         let shown = others.iter().take(8).copied().collect::<Vec<_>>().join(", ");
         let more = if others.len() > 8 { ", …" } else { "" };

@@ -48,7 +48,10 @@ pub(super) fn read(bytes: &[u8], limits: &IoLimits, _notes: &mut Vec<String>) ->
             Some(b"vertex") => facet.push(text::numbers(&mut words, n, "a vertex")?),
             Some(b"endloop") => {
                 let corners_of: [[f32; 3]; 3] = facet.as_slice().try_into().map_err(|_| {
-                    Error::shape(format!("the facet that ends in line {n} has {} corners, not 3; repair the file", facet.len()))
+                    Error::shape(format!(
+                        "the facet that ends in line {n} has {} corners, not 3; repair the file",
+                        facet.len()
+                    ))
                 })?;
                 corners.face(corners_of)?;
                 facet.clear();
@@ -90,10 +93,14 @@ pub(super) fn write(shape: &Shape, notes: &mut Vec<String>) -> Result<Vec<u8>> {
     if view.faces.is_empty() {
         return Err(Error::shape("STL holds triangles, and the shape has points only; use PLY, OBJ, glTF or XYZ"));
     }
-    let dropped =
-        [(view.normals.is_some(), "normals of vertices"), (view.uvs.is_some(), "texture coordinates"), (view.colors.is_some(), "colours")];
+    let dropped = [
+        (view.normals.is_some(), "normals of vertices"),
+        (view.uvs.is_some(), "texture coordinates"),
+        (view.colors.is_some(), "colours"),
+    ];
     notes.extend(dropped.iter().filter(|(there, _)| *there).map(|(_, what)| format!("STL holds no {what}: dropped")));
-    let count = u32::try_from(view.faces.len()).map_err(|_| Error::shape("STL holds fewer than 2^32 faces; use PLY"))?;
+    let count =
+        u32::try_from(view.faces.len()).map_err(|_| Error::shape("STL holds fewer than 2^32 faces; use PLY"))?;
     let mut out = vec![0; HEAD - 4];
     out[..7].copy_from_slice(b"tessera");
     out.extend(count.to_le_bytes());

@@ -56,7 +56,9 @@ pub(super) fn write(shape: &Shape, notes: &mut Vec<String>) -> Vec<u8> {
         (view.uvs.is_some(), "texture coordinates"),
         (view.colors.is_some() && view.normals.is_some(), "normals"),
     ];
-    notes.extend(dropped.iter().filter(|(there, _)| *there).map(|(_, what)| format!("XYZ holds no {what} here: dropped")));
+    notes.extend(
+        dropped.iter().filter(|(there, _)| *there).map(|(_, what)| format!("XYZ holds no {what} here: dropped")),
+    );
     let mut out = Vec::new();
     for (n, position) in view.positions.iter().enumerate() {
         let start = out.len();

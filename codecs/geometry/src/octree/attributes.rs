@@ -13,7 +13,11 @@ const NEAREST: u64 = 256;
 const LEAST: u64 = 24;
 
 /// Codes the colours of points, whose codes ascend. The decoder ignores `colors`.
-pub(crate) fn code_colors(coder: &mut impl BitCoder, codes: &[u64], colors: Option<&[[u8; 3]]>) -> Result<Vec<[u8; 3]>> {
+pub(crate) fn code_colors(
+    coder: &mut impl BitCoder,
+    codes: &[u64],
+    colors: Option<&[[u8; 3]]>,
+) -> Result<Vec<[u8; 3]>> {
     let mut numbers = Numbers::new(table_bits(codes.len() as u64));
     let mut coded: Vec<[i32; 3]> = Vec::new();
     let mut near = Near::default();

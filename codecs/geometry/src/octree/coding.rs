@@ -11,7 +11,7 @@ const GROUP_NODES: usize = 512;
 /// Levels below a node from which on it may end with one point.
 const LONE_LEVELS: u32 = 2;
 /// Counters per point and input.
-const COUNTERS_PER_POINT: u64 = 4;
+const COUNTERS_PER_POINT: u64 = 16;
 
 /// What the nodes of a level are to say. The decoder has none.
 trait Source {

@@ -100,11 +100,7 @@ pub(super) struct Surroundings {
 impl Model {
     /// `table_bits` as for [`Blend::new`].
     pub fn new(table_bits: u32) -> Self {
-        Self {
-            children: Blend::new(table_bits, SETS, SCALES),
-            lone: Blend::new(10, [1], 1),
-            table: &CHILDREN,
-        }
+        Self { children: Blend::new(table_bits, SETS, SCALES), lone: Blend::new(10, [1], 1), table: &CHILDREN }
     }
 
     /// What is known around node `node` of a level; of `occupancy` the nodes before it.

@@ -44,7 +44,13 @@ impl Numbers {
     }
 
     /// Codes a difference: its size, then its sign.
-    pub fn code_signed(&mut self, coder: &mut impl BitCoder, value: i32, contexts: [u64; 2], set: usize) -> Result<i32> {
+    pub fn code_signed(
+        &mut self,
+        coder: &mut impl BitCoder,
+        value: i32,
+        contexts: [u64; 2],
+        set: usize,
+    ) -> Result<i32> {
         let size = self.code(coder, value.unsigned_abs(), contexts, set)?;
         let size = i32::try_from(size).map_err(|_| corrupt("a difference is too large"))?;
         if size == 0 {

@@ -30,7 +30,13 @@ fn everything() -> (Cloud, Vec<u8>) {
     let read = container::read(&bytes, &LIMITS).unwrap();
     assert!(matches!(
         read.header.media,
-        MediaShape::Geometry(GeometryTier::Octree { counts: true, exact: true, colors: true, normal_bits: Some(_), .. })
+        MediaShape::Geometry(GeometryTier::Octree {
+            counts: true,
+            exact: true,
+            colors: true,
+            normal_bits: Some(_),
+            ..
+        })
     ));
     (cloud, bytes)
 }
@@ -41,7 +47,10 @@ fn every_prefix_is_refused_or_salvaged_coarser() {
     let mut points = 0;
     for cut in 0..bytes.len() {
         let error = decode(&bytes[..cut], &DecodeOptions::default()).unwrap_err();
-        assert!(matches!(error, Error::Core(CoreError::Truncated { .. } | CoreError::Unsupported { .. })), "{cut}: {error}");
+        assert!(
+            matches!(error, Error::Core(CoreError::Truncated { .. } | CoreError::Unsupported { .. })),
+            "{cut}: {error}"
+        );
         // Salvage takes its time: now and then, and at the end.
         if cut % 41 > 0 && bytes.len() - cut > 8 {
             continue;

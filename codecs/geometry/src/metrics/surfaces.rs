@@ -24,7 +24,7 @@ pub struct Distances {
 ///
 /// # Errors
 /// [`Error::Shape`] if one of them has no area.
-pub fn distances(original: &Mesh, other: &Mesh) -> Result<Distances> {
+pub fn compare(original: &Mesh, other: &Mesh) -> Result<Distances> {
     let diagonal = Bounds::of(&original.positions).map_or(0.0, |bounds| bounds.diagonal());
     let there = one_way(original, other, diagonal)?;
     let back = one_way(other, original, diagonal)?;
