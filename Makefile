@@ -79,11 +79,12 @@ $(EVAL)/models/lpips-alex.tpack: $(LPIPS) | $(PYTHON)
 
 # The scans are those of Debian's opencv-doc, held out: nothing is trained on them. Draco is Debian's.
 SCANS = $(EVAL)/scans
-bench-geometry: $(SCANS) ## dense clouds without loss beside Draco (apt), from written files
+bench-geometry: $(SCANS) ## dense clouds without loss, and meshes in 0.4 to 4 kB, beside Draco (apt), from written files
 	@command -v draco_encoder >/dev/null || { \
 	  root=; [ "$$(id -u)" = 0 ] || root=sudo; echo "installing draco (apt)"; \
 	  $$root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends draco >/dev/null; }
 	$(CARGO) run --release --locked --quiet -p tessera-geometry --example clouds -- $(SCANS)/*.ply
+	$(CARGO) run --release --locked --quiet -p tessera-geometry --example meshes -- $(SCANS)/*.ply
 
 $(SCANS):
 	mkdir -p $@.part

@@ -79,8 +79,8 @@ impl ChunkKind {
             Self::Packet => 5,
             Self::Closing => 6,
             Self::Levels => 7,
-            Self::Attribute => 8,
-            Self::Mesh => 9,
+            Self::Attribute => 9,
+            Self::Mesh => 10,
         }
     }
 }

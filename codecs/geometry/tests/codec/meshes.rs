@@ -155,7 +155,7 @@ fn touching_and_branching_sheets_come_back() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
     #[test]
     fn any_triangles_come_back(seed in 0u64.., vertices in 3u32..40, count in 1usize..120) {
