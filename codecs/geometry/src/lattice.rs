@@ -90,11 +90,11 @@ pub(crate) fn fit(positions: &[[f32; 3]], precision: Precision) -> Result<Fit> {
     }
 }
 
-/// A lattice of decimal or binary fractions that holds every coordinate.
+/// The coarsest lattice of decimal or binary fractions that holds every coordinate.
 fn exact(positions: &[[f32; 3]], bounds: &Bounds) -> Option<Fit> {
-    let decimal = (0..8).map(|n| 10f64.powi(n));
-    let binary = (1..20).map(|n| 2f64.powi(n));
-    decimal.chain(binary).find_map(|divisor| on_lattice(positions, bounds, divisor))
+    let mut divisors: Vec<f64> = (0..8).map(|n| 10f64.powi(n)).chain((1..20).map(|n| 2f64.powi(n))).collect();
+    divisors.sort_by(f64::total_cmp);
+    divisors.into_iter().find_map(|divisor| on_lattice(positions, bounds, divisor))
 }
 
 fn on_lattice(positions: &[[f32; 3]], bounds: &Bounds, divisor: f64) -> Option<Fit> {
@@ -232,6 +232,8 @@ mod tests {
         let decimals: Vec<[f32; 3]> = (0..100).map(|n| [n as f32 / 1000.0, -0.25, 7.125]).collect();
         let fit_ = fit(&decimals, Precision::Lossless).unwrap();
         assert!(fit_.exact && fit_.lattice.divisor == 1000.0 && fit_.depth == 7);
+        let halves: Vec<[f32; 3]> = (0..100).map(|n| [n as f32 / 2.0, -3.0, 9.5]).collect();
+        assert_eq!(fit(&halves, Precision::Lossless).unwrap().lattice.divisor, 2.0);
         let voxels: Vec<[f32; 3]> = (0..100).map(|n| [n as f32, 3.0, 90.0]).collect();
         assert_eq!(fit(&voxels, Precision::Auto).unwrap().lattice, Lattice::UNIT);
     }
