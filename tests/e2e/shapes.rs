@@ -70,7 +70,8 @@ fn a_mesh_comes_back_as_a_mesh_from_few_bytes() {
     let out = folder();
     let coded = out.path().join("m.tsr");
     for (option, value) in [("--size", "700"), ("--ratio", "300"), ("-q", "20")] {
-        let report = &json(tessera(["encode", "-f", "--json", option, value, "-o"]).arg(&coded).arg(sample("mesh.obj")))[0];
+        let report =
+            &json(tessera(["encode", "-f", "--json", option, value, "-o"]).arg(&coded).arg(sample("mesh.obj")))[0];
         assert_eq!(report["tier"], "decimated");
         assert_eq!(report["bytes"], fs::metadata(&coded).unwrap().len());
         assert!(report["bytes"].as_u64().unwrap() <= 1_000, "{report}");

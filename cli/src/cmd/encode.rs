@@ -275,7 +275,9 @@ impl Encode {
         let fix = match kind {
             Sound => "it is a sound: choose its rate with --depth",
             Picture => "it is a picture: choose its rate with -q, --bpp, --size or --rung",
-            Shape => "it is a shape: choose how finely it is kept with --bits, --precision, --lossless, -q, --size or --ratio",
+            Shape => {
+                "it is a shape: choose how finely it is kept with --bits, --precision, --lossless, -q, --size or --ratio"
+            }
         };
         match options.into_iter().find(|(_, given, kinds)| *given && !kinds.contains(&kind)) {
             Some((option, ..)) => Err(Failure::usage(format!("{option} does not apply"), fix)),

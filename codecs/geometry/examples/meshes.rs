@@ -30,8 +30,23 @@ fn main() -> Fallible<()> {
     }
     println!(
         "{:<26} {:>6} {:>6} | {:>6} {:>6} {:>8} {:>8} {:>8} {:>8} {:>7} {:>7} | {:>6} {:>6} {:>8} {:>8} {:>8} {:>8}",
-        "mesh", "faces", "bytes", "ours", "faces", "F at 1%", "mean e-3", "max e-3", "normals", "enc s", "dec s", "Draco",
-        "faces", "F at 1%", "mean e-3", "max e-3", "normals"
+        "mesh",
+        "faces",
+        "bytes",
+        "ours",
+        "faces",
+        "F at 1%",
+        "mean e-3",
+        "max e-3",
+        "normals",
+        "enc s",
+        "dec s",
+        "Draco",
+        "faces",
+        "F at 1%",
+        "mean e-3",
+        "max e-3",
+        "normals"
     );
     let mut pairs: Vec<(u64, Distances, Distances)> = Vec::new();
     for file in &files {
@@ -71,7 +86,9 @@ fn main() -> Fallible<()> {
         if at.is_empty() {
             continue;
         }
-        let mean = |value: &dyn Fn(&(u64, Distances, Distances)) -> f64| at.iter().map(|p| value(p)).sum::<f64>() / at.len() as f64;
+        let mean = |value: &dyn Fn(&(u64, Distances, Distances)) -> f64| {
+            at.iter().map(|p| value(p)).sum::<f64>() / at.len() as f64
+        };
         println!(
             "mean of {} at {size} bytes: F {:.4} beside {:.4}, mean distance {:.3}e-3 beside {:.3}e-3, greatest {:.1}e-3 beside {:.1}e-3, normals {:.4} beside {:.4}; F is lower for {}",
             at.len(),
@@ -134,7 +151,8 @@ fn draco_coded(mesh: &Mesh, bits: u32) -> Fallible<Option<(u64, Mesh)>> {
         .args(["-i", "mesh.ply", "-o", "mesh.drc", "-cl", "10", "-qp", &bits.to_string()])
         .output();
     let Ok(encoder) = encoder else { return Ok(None) };
-    let decoder = Command::new("draco_decoder").current_dir(&folder).args(["-i", "mesh.drc", "-o", "back.ply"]).output()?;
+    let decoder =
+        Command::new("draco_decoder").current_dir(&folder).args(["-i", "mesh.drc", "-o", "back.ply"]).output()?;
     if !encoder.status.success() || !decoder.status.success() {
         return Err("draco failed".into());
     }
@@ -169,7 +187,16 @@ fn simplified(mesh: &Mesh, target: usize) -> Mesh {
     let mut positions = mesh.positions.clone();
     let options = meshopt::SimplifyOptions::Prune;
     let count = meshopt::simplify_with_update(
-        &mut indices, &mut positions, &mut [], &[], 0, None, 3 * target, f32::MAX, options, None,
+        &mut indices,
+        &mut positions,
+        &mut [],
+        &[],
+        0,
+        None,
+        3 * target,
+        f32::MAX,
+        options,
+        None,
     );
     let mut used = vec![u32::MAX; positions.len()];
     let mut small = Mesh::default();

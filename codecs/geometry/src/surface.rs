@@ -34,7 +34,8 @@ pub(crate) struct Samples {
 
 impl Surface {
     pub fn new(positions: &[[f32; 3]], faces: &[[u32; 3]]) -> Self {
-        let triangles = faces.iter().enumerate().map(|(face, corners)| Triangle { corners: places(positions, corners), face });
+        let triangles =
+            faces.iter().enumerate().map(|(face, corners)| Triangle { corners: places(positions, corners), face });
         Self { tree: RTree::bulk_load(triangles.collect()) }
     }
 

@@ -136,7 +136,8 @@ fn clouds(tessera: &Path, options: &[&str], folder: &Path) -> Fallible<()> {
         let points = number(encoded, "points");
         let (source, result) = (text(encoded, "input"), text(decoded, "output"));
         let (original, back) = (shape(&source)?, shape(&result)?);
-        let distances = metrics::points::compare(original.positions(), back.positions()).ok_or("no points came back")?;
+        let distances =
+            metrics::points::compare(original.positions(), back.positions()).ok_or("no points came back")?;
         let bounds = Bounds::of(original.positions()).ok_or("a sample has no points")?;
         let stem = Path::new(&source).file_stem().unwrap_or_default().to_string_lossy().into_owned();
         preview(&original, &bounds, 512).save(folder.join(format!("{stem}-before.png")))?;

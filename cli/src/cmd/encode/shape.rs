@@ -52,7 +52,10 @@ impl ShapeArgs {
     fn check(&self, shape: &Shape, mesh_target: bool) -> Result<()> {
         let mesh = matches!(shape, Shape::Mesh(mesh) if !mesh.faces.is_empty()) && !self.points;
         if mesh && (self.bits.is_some() || self.precision.is_some()) {
-            return Err(Failure::usage("--bits and --precision do not apply", "it is a mesh: choose with -q, --size or --ratio"));
+            return Err(Failure::usage(
+                "--bits and --precision do not apply",
+                "it is a mesh: choose with -q, --size or --ratio",
+            ));
         }
         if !mesh && (mesh_target || self.ratio.is_some()) {
             let fix = "they are points: choose with --bits, --precision or --lossless";
@@ -126,7 +129,8 @@ pub fn encode(
     drop(bytes);
     arguments.check(&shape, size.is_some() || quality.is_some())?;
     let start = Instant::now();
-    let encoded = tessera_geometry::encode(&shape, &arguments.options(size, quality)).map_err(|error| explain::shape(&error))?;
+    let encoded =
+        tessera_geometry::encode(&shape, &arguments.options(size, quality)).map_err(|error| explain::shape(&error))?;
     let seconds = start.elapsed().as_secs_f64();
     output.write(&job.sink, &encoded.bytes)?;
     notes.extend(encoded.notes);
@@ -164,10 +168,15 @@ impl Report {
         let (what, loss) = match (self.faces, self.error) {
             (Some(faces), error) => {
                 let faces = print::grouped(faces.into());
-                (format!("{} vertices  {faces} faces", print::grouped(self.points)), format!("surface off by {error:.2e}"))
+                (
+                    format!("{} vertices  {faces} faces", print::grouped(self.points)),
+                    format!("surface off by {error:.2e}"),
+                )
             }
             (None, 0.0) => (format!("{} points", print::grouped(self.points)), "no coordinate changed".to_owned()),
-            (None, error) => (format!("{} points", print::grouped(self.points)), format!("coordinates within {error:.2e}")),
+            (None, error) => {
+                (format!("{} points", print::grouped(self.points)), format!("coordinates within {error:.2e}"))
+            }
         };
         format!(
             "{} -> {}  {what}  {} bytes  {:.2} bits per {}  {loss}  {:.2} s",

@@ -37,8 +37,11 @@ pub(super) fn encode(mesh: &Mesh, target: MeshTarget) -> Result<Encoded> {
     if kept < mesh.faces.len() {
         notes.push(format!("{kept} faces stand for {}", mesh.faces.len()));
     }
-    let attributes =
-        [("normals", mesh.normals.is_some()), ("texture coordinates", mesh.uvs.is_some()), ("colours", mesh.colors.is_some())];
+    let attributes = [
+        ("normals", mesh.normals.is_some()),
+        ("texture coordinates", mesh.uvs.is_some()),
+        ("colours", mesh.colors.is_some()),
+    ];
     let dropped: Vec<&str> = attributes.iter().filter(|(_, there)| *there).map(|(name, _)| *name).collect();
     if !dropped.is_empty() {
         notes.push(format!("its {} are dropped", dropped.join(", ")));

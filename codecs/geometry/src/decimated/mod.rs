@@ -59,7 +59,8 @@ impl Grid {
     }
 
     fn place(&self, position: [f32; 3]) -> Point {
-        [0, 1, 2].map(|n| (f64::from(position[n]) / f64::from(self.unit)).round() as i64 - (self.origin[n] << ORIGIN_BITS))
+        [0, 1, 2]
+            .map(|n| (f64::from(position[n]) / f64::from(self.unit)).round() as i64 - (self.origin[n] << ORIGIN_BITS))
     }
 
     fn position(&self, place: Point) -> [f32; 3] {

@@ -3,10 +3,10 @@
 use rayon::prelude::*;
 
 use super::simplify::{Bare, Until, compact, fitted, simplified};
-use crate::surface::{Samples, Surface};
 use super::{Payload, decode, encode_faces};
 use crate::error::{Error, Result};
 use crate::shape::{Bounds, Mesh};
+use crate::surface::{Samples, Surface};
 
 /// Steps away from the surface that are tried, as parts of the mean edge.
 const STEPS: [f64; 4] = [0.01, 0.016, 0.026, 0.042];

@@ -61,7 +61,8 @@ pub(super) fn welded(positions: &[Point], faces: &[[u32; 3]]) -> Sheets<Point> {
             })
         })
         .collect();
-    let faces = faces.iter().map(|face| face.map(|n| places[n as usize])).filter(|[a, b, c]| a != b && b != c && c != a);
+    let faces =
+        faces.iter().map(|face| face.map(|n| places[n as usize])).filter(|[a, b, c]| a != b && b != c && c != a);
     Sheets { faces: faces.collect(), positions: distinct }
 }
 

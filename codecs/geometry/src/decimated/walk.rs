@@ -243,13 +243,7 @@ impl<C: BitCoder> Walker<'_, C> {
     }
 
     /// Codes a vertex in the frame of an edge.
-    fn new_vertex(
-        &mut self,
-        (a, b, o): (u32, u32, u32),
-        frame: &Frame,
-        guess: Point,
-        own: Option<u32>,
-    ) -> Result<u32> {
+    fn new_vertex(&mut self, (a, b, o): (u32, u32, u32), frame: &Frame, guess: Point, own: Option<u32>) -> Result<u32> {
         let bends = [a, b, o].map(|n| self.vertices[n as usize].bend);
         let bend: i64 = bends.iter().sum();
         let goal = own.map(|own| frame.local(self.own(own)));
@@ -267,8 +261,11 @@ impl<C: BitCoder> Walker<'_, C> {
             let behind = (frame.behind[1].max(1) * 4 / frame.length.max(1)).clamp(0, 7) as u64;
             let n = n as u64;
             let tilt = (bend + 6) as u64;
-            let contexts =
-                [2 << 12 | size << 2 | n, 3 << 12 | size << 5 | before << 2 | n, 4 << 12 | (size / 2) << 5 | behind << 2 | n];
+            let contexts = [
+                2 << 12 | size << 2 | n,
+                3 << 12 | size << 5 | before << 2 | n,
+                4 << 12 | (size / 2) << 5 | behind << 2 | n,
+            ];
             let sign = match axis {
                 2 => 16 | tilt,
                 1 => 32 | behind,

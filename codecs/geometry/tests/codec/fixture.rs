@@ -35,12 +35,8 @@ pub fn sphere(radius: i32) -> Cloud {
     cloud
 }
 
-pub const LOSSLESS: EncodeOptions = EncodeOptions {
-    precision: Precision::Lossless,
-    normal_bits: 10,
-    vertices: false,
-    mesh: MeshTarget::Quality(50.0),
-};
+pub const LOSSLESS: EncodeOptions =
+    EncodeOptions { precision: Precision::Lossless, normal_bits: 10, vertices: false, mesh: MeshTarget::Quality(50.0) };
 
 pub fn coded(cloud: &Cloud, options: &EncodeOptions) -> Vec<u8> {
     encode(&Shape::Cloud(cloud.clone()), options).unwrap().bytes

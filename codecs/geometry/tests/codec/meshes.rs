@@ -125,7 +125,8 @@ fn grid(columns: u32, rows: u32, closed: [bool; 2], half_turn: bool) -> Mesh {
 
 #[test]
 fn sheets_tubes_tori_and_bands_with_a_twist_come_back() {
-    for (closed, half_turn) in [([false; 2], false), ([true, false], false), ([true; 2], false), ([true, false], true)] {
+    for (closed, half_turn) in [([false; 2], false), ([true, false], false), ([true; 2], false), ([true, false], true)]
+    {
         let mesh = grid(9, 8, closed, half_turn);
         assert_same_faces(&mesh, &whole(&mesh));
     }
@@ -205,7 +206,8 @@ fn far_from_the_origin_and_tiny_or_huge_makes_no_difference() {
 
 /// A file with the payload of a mesh chunk as it is, checksums right.
 fn file(faces: u32, payload: Vec<u8>) -> Vec<u8> {
-    let mut header = container::read(&coded(&sample(), MeshTarget::Size(300)).bytes, &Default::default()).unwrap().header;
+    let mut header =
+        container::read(&coded(&sample(), MeshTarget::Size(300)).bytes, &Default::default()).unwrap().header;
     header.media = MediaShape::Geometry(GeometryTier::Decimated { faces });
     container::write(&header, &[Chunk::new(ChunkKind::Mesh, payload)]).unwrap()
 }
