@@ -9,9 +9,8 @@ use crate::run::{folder, json, names, sample, succeeds, tessera};
 #[test]
 fn every_sample_comes_back_at_its_size_and_recognisable() {
     let out = folder();
-    let encoded = json(
-        tessera(["encode", "--json", "--bpp", "0.1", "--points", "-o"]).arg(out.path()).arg(tessera_tests::samples()),
-    );
+    let encoded =
+        json(tessera(["encode", "--json", "--bpp", "0.1", "-o"]).arg(out.path()).arg(tessera_tests::samples()));
     let decoded = json(tessera(["decode", "--json", "-o"]).arg(out.path()).arg(out.path()));
     assert_eq!(decoded.len(), encoded.len());
     let pictures: Vec<_> = decoded.iter().filter(|report| report["width"].is_u64()).collect();

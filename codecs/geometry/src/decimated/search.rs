@@ -78,14 +78,25 @@ fn within_bytes(whole: Bare, bytes: usize) -> Result<Coded> {
     let best = tried.into_iter().flatten().min_by(|a, b| a.error.total_cmp(&b.error));
     let mut best = best.ok_or_else(|| Error::shape(format!("the mesh does not fit {bytes} bytes; ask for more")))?;
     // Where all faces fit, the rest goes into finer steps.
+    if best.payload.faces == ladder[0].faces.len()
+        && let Some(payload) = finest(&ladder[0], bytes)?
+    {
+        best = original.coded(payload)?;
+    }
+    Ok(best)
+}
+
+/// All faces with the finest steps that fit, if finer ones than the ordinary do.
+fn finest(whole: &Bare, bytes: usize) -> Result<Option<Payload>> {
+    let mut best = None;
     let mut part = STEPS[0];
-    while best.payload.faces == ladder[0].faces.len() && part > FINEST {
+    while part > FINEST {
         part /= 2.0;
-        let payload = encode_faces(&ladder[0], part * mean_edge(&ladder[0]), RATIO)?;
+        let payload = encode_faces(whole, part * mean_edge(whole), RATIO)?;
         if payload.bytes.len() > bytes {
             break;
         }
-        best = original.coded(payload)?;
+        best = Some(payload);
     }
     Ok(best)
 }

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use proptest::prelude::*;
-use tessera_core::container::{self, Chunk, ChunkKind, GeometryTier, MediaShape};
+use tessera_core::container::{self, Chunk, ChunkKind, GeometryTier, Header, MediaShape};
 use tessera_geometry::{
     Bounds, DecodeOptions, EncodeOptions, Mesh, MeshTarget, Precision, Shape, decode, encode,
     io::{self, Format},
@@ -159,7 +159,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_triangles_come_back(seed in 0u64.., vertices in 3u32..40, count in 1usize..120) {
+    fn any_triangles_come_back(seed in 0u64.., vertices in 3u32..20, count in 1usize..40) {
         let mut random = Random(seed);
         let positions = (0..vertices).map(|n| [n as f32 * 50.0, random.below(4000) as f32, random.below(4000) as f32]).collect();
         let mut seen = std::collections::HashSet::new();
@@ -205,9 +205,7 @@ fn far_from_the_origin_and_tiny_or_huge_makes_no_difference() {
 }
 
 /// A file with the payload of a mesh chunk as it is, checksums right.
-fn file(faces: u32, payload: Vec<u8>) -> Vec<u8> {
-    let mut header =
-        container::read(&coded(&sample(), MeshTarget::Size(300)).bytes, &Default::default()).unwrap().header;
+fn file(mut header: Header, faces: u32, payload: Vec<u8>) -> Vec<u8> {
     header.media = MediaShape::Geometry(GeometryTier::Decimated { faces });
     container::write(&header, &[Chunk::new(ChunkKind::Mesh, payload)]).unwrap()
 }
@@ -219,7 +217,7 @@ fn hostile_payloads_are_refused_or_decode_within_bounds() {
     let payload = &read.chunks[0].payload;
     let MediaShape::Geometry(GeometryTier::Decimated { faces }) = read.header.media else { panic!("no mesh") };
     let attempt = |faces: u32, payload: Vec<u8>| {
-        if let Ok(decoded) = decode(&file(faces, payload), &DecodeOptions::default()) {
+        if let Ok(decoded) = decode(&file(read.header.clone(), faces, payload), &DecodeOptions::default()) {
             assert_eq!(mesh_of(decoded.shape).faces.len(), faces as usize);
         }
     };
@@ -236,7 +234,7 @@ fn hostile_payloads_are_refused_or_decode_within_bounds() {
         attempt(1 + random.below(500), (0..random.below(300)).map(|_| random.below(256) as u8).collect());
     }
     // A claim of many faces ends where the bytes do.
-    let claim = decode(&file(60_000_000, payload.clone()), &DecodeOptions::default());
+    let claim = decode(&file(read.header.clone(), 60_000_000, payload.clone()), &DecodeOptions::default());
     assert!(claim.is_err());
 }
 
