@@ -4,7 +4,7 @@ CARGO ?= cargo
 RATES ?= 0.02 0.05 0.12
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help setup build demo test test-rust test-browser bench bench-large bench-memory eval lint deny clean
+.PHONY: help setup build demo test test-rust test-browser bench bench-large bench-memory bench-geometry eval lint deny clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,7 +15,7 @@ setup: ## install what is missing (C toolchain, ONNX Runtime)
 build: setup ## release build of the tessera binary (target/release/tessera)
 	$(CARGO) build --release --locked -p tessera-cli
 
-demo: setup ## encode and decode samples/, pictures and sounds, print a table, write demo-out/
+demo: setup ## encode and decode samples/, pictures, sounds and shapes, print a table, write demo-out/
 	$(CARGO) build --release --locked -p tessera-cli -p tessera-tests --bins
 	$(CARGO) run --release --locked --quiet -p tessera-tests --bin demo -- $(RATES)
 
@@ -79,6 +79,20 @@ $(EVAL)/corpus/heldout: | $(PYTHON)
 $(EVAL)/models/lpips-alex.tpack: $(LPIPS) | $(PYTHON)
 	mkdir -p $(@D)
 	$(PYTHON) models/training/metric_pack.py --graph $(LPIPS) --licence BSD-2-Clause --archive $@
+
+# The scans are those of Debian's opencv-doc, held out: nothing is trained on them. Draco is Debian's.
+SCANS = $(EVAL)/scans
+bench-geometry: $(SCANS) ## dense clouds without loss, and meshes in 0.4 to 4 kB, beside Draco (apt), from written files
+	@command -v draco_encoder >/dev/null || { \
+	  root=; [ "$$(id -u)" = 0 ] || root=sudo; echo "installing draco (apt)"; \
+	  $$root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends draco >/dev/null; }
+	$(CARGO) run --release --locked --quiet -p tessera-geometry --example clouds -- $(SCANS)/*.ply
+	$(CARGO) run --release --locked --quiet -p tessera-geometry --example meshes -- $(SCANS)/*.ply
+
+$(SCANS):
+	mkdir -p $@.part
+	cd $@.part && apt-get download -qq opencv-doc && dpkg-deb -x opencv-doc_*.deb all && find all -name '*.ply' -exec mv {} . \; && rm -rf all opencv-doc_*.deb
+	mv $@.part $@
 
 lint: ## formatting, clippy with warnings denied, licences and sources of dependencies
 	$(CARGO) fmt --all --check

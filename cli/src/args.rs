@@ -6,10 +6,11 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::cmd::{completions, decode, doctor, encode, eval, info, loss, man, models, serve, stats, stream, tokens};
 
-/// Neural codec: a photo in about a kilobyte, speech at a kilobit a second.
+/// Neural codec: a photo in about a kilobyte, speech at a kilobit a second, points at a bit each.
 ///
 /// Tessera turns images and speech into small grids of tokens, codes them losslessly and rebuilds them with neural decoders:
-/// pictures that still look right at 0.01 to 0.2 bits per pixel, speech at 0.5 to 1 kbit/s, whole or live.
+/// pictures that still look right at 0.01 to 0.2 bits per pixel, speech at 0.5 to 1 kbit/s, whole or live. Point clouds are coded as octrees,
+/// without loss if asked to.
 #[derive(Debug, Parser)]
 #[command(name = "tessera", bin_name = "tessera", version, propagate_version = true, after_long_help = EXAMPLES, after_help = SHORT, disable_help_subcommand = true, subcommand_required = true, arg_required_else_help = false)]
 pub struct Cli {
@@ -28,6 +29,8 @@ Examples:
   tessera decode photo.tsr -o back.png          and back
   tessera encode speech.wav                     speech.tsr, about 120 bytes a second
   tessera decode speech.tsr                     speech.wav
+  tessera encode scan.ply --lossless            scan.tsr, a point cloud to the last bit
+  tessera decode scan.tsr -o scan.ply           and back
   tessera tokens speech.wav                     speech.jsonl, for language models
   cat x.wav | tessera stream encode - | tessera stream decode - > y.wav
   tessera serve                                 speech as tokens, live, in the browser

@@ -144,6 +144,18 @@ pub fn report<T: Serialize>(job: &Job, result: &Result<T>, json: bool, bar: &Pro
     });
 }
 
+/// What was dropped on the way: a line each on standard error, watched or not. `--json` has it in the report.
+pub fn notes(job: &Job, notes: &[String], json: bool, bar: &ProgressBar) {
+    if json {
+        return;
+    }
+    bar.suspend(|| {
+        for note in notes {
+            let _ = writeln!(io::stderr(), "tessera: {}: note: {note}", job.source);
+        }
+    });
+}
+
 /// A bar on standard error, only where there is a terminal and more than one job.
 fn progress_bar(jobs: usize) -> ProgressBar {
     if jobs < 2 || !io::stderr().is_terminal() {

@@ -28,6 +28,9 @@ const PIXELS_IN_FLIGHT: u64 = 120_000_000;
 /// Samples of sounds that all workers together may hold: about 1 GB with what decoding and resampling need.
 const SAMPLES_IN_FLIGHT: u64 = 80_000_000;
 
+/// Points that all workers together may hold: about 1 GB with what sorting and coding need.
+const POINTS_IN_FLIGHT: u64 = 12_000_000;
+
 /// Packs, runtime and memory that all workers share.
 pub struct Shared {
     store: Store,
@@ -35,6 +38,7 @@ pub struct Shared {
     threads: usize,
     pixels: Allowance,
     sounds: Allowance,
+    shapes: Allowance,
     /// The codec of sounds that was asked for last. Clones share its networks.
     sound: Mutex<Option<([u8; 8], AudioCodec)>>,
 }
@@ -63,6 +67,7 @@ impl Shared {
             threads: 1,
             pixels: Allowance::new(PIXELS_IN_FLIGHT),
             sounds: Allowance::new(SAMPLES_IN_FLIGHT),
+            shapes: Allowance::new(POINTS_IN_FLIGHT),
             sound: Mutex::new(None),
         })
     }
@@ -126,6 +131,11 @@ impl Shared {
     /// Waits until the workers' sounds leave room for `samples` more.
     pub fn hold_samples(&self, samples: u64) -> Taken<'_> {
         self.sounds.take(samples)
+    }
+
+    /// Waits until the workers' shapes leave room for `points` more.
+    pub fn hold_points(&self, points: u64) -> Taken<'_> {
+        self.shapes.take(points)
     }
 
     /// A pack to encode with, and the runtime loaded.

@@ -17,7 +17,7 @@ pub fn core(error: &tessera_core::Error) -> Failure {
         E::Corrupt { .. } => (Exit::Input, "get the file again, or see what survives with 'tessera decode --salvage'"),
         E::Unsupported { .. } => (Exit::Input, "use a newer tessera"),
         E::Limit { .. } => {
-            (Exit::Input, "if you trust the file, raise the limit with --max-megapixels or --max-minutes")
+            (Exit::Input, "if you trust the file, raise the limit with --max-megapixels, --max-minutes or --max-points")
         }
         E::Mismatch { .. } => (Exit::Pack, "decode it with the model pack it was made with; 'tessera info' names it"),
         E::Parameter { .. } => (Exit::Usage, "see 'tessera --help'"),
@@ -63,21 +63,27 @@ pub fn sound(error: &tessera_audio::Error) -> Failure {
     }
 }
 
-/// Bytes that begin neither as pictures nor as sounds do.
+/// Anything that the geometry codec refuses.
+pub fn shape(error: &tessera_geometry::Error) -> Failure {
+    use tessera_geometry::Error as E;
+    match error {
+        E::Core(error) => core(error),
+        E::Parameter { .. } => Failure::new(Exit::Usage, error.to_string(), "see 'tessera --help'"),
+        _ => Failure::new(Exit::Input, error.to_string(), ""),
+    }
+}
+
+/// Bytes that begin as no medium does.
 pub fn neither(bytes: &[u8]) -> Failure {
     match bytes {
         [] => Failure::new(Exit::Input, "it is empty", "check where it came from"),
         _ if container::is_live(bytes, &Limits::default()) || container::read(bytes, &Limits::default()).is_ok() => {
-            Failure::new(
-                Exit::Input,
-                "it is a .tsr file already",
-                "use 'tessera decode' to turn it into a picture or a sound",
-            )
+            Failure::new(Exit::Input, "it is a .tsr file already", "use 'tessera decode' to turn it into what it was")
         }
         _ => Failure::new(
             Exit::Input,
-            "it is neither a picture nor a sound in a known format",
-            "use PNG, JPEG, WebP, TIFF, BMP or GIF, or WAV, FLAC, MP3, AAC, Ogg Vorbis, AIFF, CAF, MP4 or Matroska",
+            "it is neither a picture nor a sound nor a shape in a known format",
+            "use PNG, JPEG, WebP, TIFF, BMP or GIF; WAV, FLAC, MP3, AAC, Ogg Vorbis, AIFF, CAF, MP4 or Matroska; PLY, OBJ, STL, glTF or XYZ",
         ),
     }
 }
@@ -97,7 +103,7 @@ pub fn unreadable_picture(bytes: &[u8], error: &tessera_image::Error) -> Failure
     image(error)
 }
 
-/// Bytes that are no `.tsr` file, with a better word for pictures and sounds.
+/// Bytes that are no `.tsr` file, with a better word for what can be encoded.
 pub fn foreign_or(bytes: &[u8], error: &tessera_core::Error) -> Failure {
     if bytes.is_empty() {
         return Failure::new(Exit::Input, "it is empty", "check where it came from");
@@ -105,7 +111,7 @@ pub fn foreign_or(bytes: &[u8], error: &tessera_core::Error) -> Failure {
     if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WAVE") {
         return Failure::new(Exit::Input, "it is a WAV file, not a .tsr file", "use 'tessera encode' to make one");
     }
-    let others: [(&[u8], &str); 10] = [
+    let others: [(&[u8], &str); 12] = [
         (b"\x89PNG", "PNG"),
         (b"\xff\xd8\xff", "JPEG"),
         (b"RIFF", "WebP"),
@@ -116,6 +122,8 @@ pub fn foreign_or(bytes: &[u8], error: &tessera_core::Error) -> Failure {
         (b"OggS", "Ogg"),
         (b"ID3", "MP3"),
         (b"\xff\xfb", "MP3"),
+        (b"ply", "PLY"),
+        (b"glTF", "glTF"),
     ];
     match others.iter().find(|(magic, _)| bytes.starts_with(magic)) {
         Some((_, name)) => Failure::new(

@@ -9,4 +9,5 @@ mod options;
 mod round_trip;
 mod run;
 mod serve;
+mod shapes;
 mod sounds;

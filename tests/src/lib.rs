@@ -1,8 +1,12 @@
 //! What the end-to-end tests, the benches and the demo share: the samples and pictures made from them.
 
+mod preview;
+
 use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, RgbImage};
+
+pub use preview::preview;
 
 /// The folder of sample images in the repository.
 pub fn samples() -> PathBuf {
@@ -23,6 +27,22 @@ pub fn sample_images() -> Vec<PathBuf> {
 /// The folder is not in the repository.
 pub fn sample_sounds() -> Vec<PathBuf> {
     with_endings(&["flac"])
+}
+
+/// The sample clouds, in name order.
+///
+/// # Panics
+/// The folder is not in the repository.
+pub fn sample_clouds() -> Vec<PathBuf> {
+    with_endings(&["ply"])
+}
+
+/// The sample meshes, in name order.
+///
+/// # Panics
+/// The folder is not in the repository.
+pub fn sample_meshes() -> Vec<PathBuf> {
+    with_endings(&["obj"])
 }
 
 #[allow(clippy::expect_used)]

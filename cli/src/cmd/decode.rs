@@ -1,5 +1,6 @@
-//! `tessera decode`: `.tsr` files back to pictures and sounds.
+//! `tessera decode`: `.tsr` files back to pictures, sounds and shapes.
 
+mod shape;
 pub mod sound;
 
 use std::{path::PathBuf, time::Instant};
@@ -15,18 +16,18 @@ use crate::{
     engine::{Engine, Shared},
     explain,
     failure::{Exit, Failure, Result},
-    files::{self, Job, Output, Rule, Sink},
+    files::{self, Job, Kind, Output, Rule, Sink},
     print,
 };
 
 /// Longest `.tsr` file that is read; the largest that the encoder writes is far below.
 pub const MAX_INPUT_BYTES: u64 = 1 << 28;
 
-/// Decode .tsr files to pictures and sounds
+/// Decode .tsr files to pictures, sounds and point clouds
 ///
-/// Writes pictures as PNG, JPEG or WebP and sounds as WAV or FLAC, by --format or by the ending of -o. A file becomes FILE.png or
-/// FILE.wav beside it or what -o names; a folder is walked and mirrored into the folder that -o names. Sounds come back at the
-/// rate and with the samples that they had.
+/// Writes pictures as PNG, JPEG or WebP, sounds as WAV or FLAC and shapes as PLY, OBJ, STL, GLB or XYZ, by --format or by the ending of -o. A
+/// file becomes FILE.png, FILE.wav or FILE.ply beside it or what -o names; a folder is walked and mirrored into the folder that -o names.
+/// Sounds come back at the rate and with the samples that they had, points in another order.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   tessera decode photo.tsr                     photo.png
@@ -36,6 +37,8 @@ pub const MAX_INPUT_BYTES: u64 = 1 << 28;
   tessera decode speech.tsr                    speech.wav
   tessera decode speech.tsr -o speech.flac     as FLAC
   tessera decode call.tsr --time 3600..3630    half a minute of a long one
+  tessera decode scan.tsr                      scan.ply
+  tessera decode scan.tsr --bits 7 -o rough.xyz  the coarse levels alone
   tessera decode --salvage hurt.tsr            what survives of a damaged file")]
 pub struct Decode {
     /// .tsr files or folders; - is standard input
@@ -45,7 +48,7 @@ pub struct Decode {
     #[command(flatten)]
     output: OutputArgs,
 
-    /// Format to write; without it, what the ending of -o says, or PNG and WAV
+    /// Format to write; without it, what the ending of -o says, or PNG, WAV and PLY
     #[arg(long, value_enum)]
     format: Option<FileFormat>,
 
@@ -65,6 +68,14 @@ pub struct Decode {
     #[arg(long, value_name = "A..B", value_parser = sound::parse_time)]
     time: Option<sound::Time>,
 
+    /// Refuse shapes that claim more points, in millions; raise it for files you trust
+    #[arg(long, value_name = "MILLIONS", default_value_t = 33, value_parser = clap::value_parser!(u32).range(1..))]
+    max_points: u32,
+
+    /// Bits of a coordinate of a point cloud to decode; finer levels, colours and normals are left out
+    #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u8).range(1..=21))]
+    bits: Option<u8>,
+
     /// Leave sounds at the model's sample rate
     #[arg(long)]
     model_rate: bool,
@@ -77,7 +88,7 @@ pub struct Decode {
     runtime: RuntimeArgs,
 }
 
-/// Formats that pictures and sounds are written in.
+/// Formats that pictures, sounds and shapes are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum FileFormat {
     Png,
@@ -88,6 +99,12 @@ enum FileFormat {
     /// WAV of 32-bit floating point
     WavFloat,
     Flac,
+    Ply,
+    Obj,
+    Stl,
+    #[value(alias = "gltf")]
+    Glb,
+    Xyz,
 }
 
 /// One decoded file, as `--json` reports it.
@@ -96,6 +113,7 @@ enum FileFormat {
 enum Report {
     Picture(PictureReport),
     Sound(sound::Report),
+    Shape(shape::Report),
 }
 
 #[derive(Debug, Serialize)]
@@ -130,7 +148,12 @@ pub fn run(arguments: &Decode) -> Result<std::result::Result<(), Exit>> {
         workers,
         || shared.engine(),
         |engine, job| decode(engine, job, arguments, format, single, output).map_err(|failure| failure.at(&job.source)),
-        |job, result, bar| batch::report(job, result, arguments.output.json, bar, Report::line),
+        |job, result, bar| {
+            batch::report(job, result, arguments.output.json, bar, Report::line);
+            if let Ok(Report::Shape(report)) = result {
+                batch::notes(job, &report.notes, arguments.output.json, bar);
+            }
+        },
     );
     Ok(batch::conclude(plan.jobs.len(), &failures))
 }
@@ -149,12 +172,16 @@ fn decode(
     let bytes = files::read(&job.source, MAX_INPUT_BYTES)?;
     let limits = arguments.limits();
     let header = explain::header(&bytes, &limits, arguments.salvage)?;
-    let is_sound = header.modality() == Modality::Audio;
-    // In a folder of both, a format for pictures leaves sounds alone.
-    let format = match format.filter(|format| format.is_for_sounds() == is_sound) {
+    let kind = match header.modality() {
+        Modality::Audio => Kind::Sound,
+        Modality::Geometry => Kind::Shape,
+        _ => Kind::Picture,
+    };
+    // In a folder of several media, a format for one leaves the others alone.
+    let format = match format.filter(|format| format.kind() == kind) {
         Some(format) => format,
-        None if format.is_some() && (single || job.named) => return Err(of_another_medium(is_sound)),
-        None => FileFormat::usual(is_sound),
+        None if format.is_some() && (single || job.named) => return Err(of_another_medium(kind)),
+        None => FileFormat::usual(kind),
     };
     let sink = job.sink_with(format.extension());
     output.check(&sink)?;
@@ -164,7 +191,12 @@ fn decode(
         let how = (&options, form, arguments.model_rate, arguments.time);
         return sound::decode(engine.shared(), &coded, &sink, how, output).map(Report::Sound);
     }
-    let Some(format) = format.picture_format() else { return Err(of_another_medium(is_sound)) };
+    if let Some(format) = format.shape_format() {
+        let options = tessera_geometry::DecodeOptions { limits, salvage: arguments.salvage, bits: arguments.bits };
+        return shape::decode(engine.shared(), (&job.source, &header), &bytes, &sink, (&options, format), output)
+            .map(Report::Shape);
+    }
+    let Some(format) = format.picture_format() else { return Err(of_another_medium(kind)) };
     if arguments.time.is_some() {
         return Err(Failure::usage("--time is for sounds, and this is a picture", "leave it out"));
     }
@@ -191,22 +223,24 @@ fn decode(
     }))
 }
 
-fn of_another_medium(is_sound: bool) -> Failure {
-    match is_sound {
-        true => {
-            Failure::usage("it holds a sound, which cannot be written as a picture", "use .wav or .flac, or --format")
+fn of_another_medium(kind: Kind) -> Failure {
+    let (what, fix) = match kind {
+        Kind::Sound => ("it holds a sound, which cannot be written like that", "use .wav or .flac, or --format"),
+        Kind::Picture => {
+            ("it holds a picture, which cannot be written like that", "use .png, .jpg or .webp, or --format")
         }
-        false => Failure::usage(
-            "it holds a picture, which cannot be written as a sound",
-            "use .png, .jpg or .webp, or --format",
-        ),
-    }
+        Kind::Shape => {
+            ("it holds a shape, which cannot be written like that", "use .ply, .obj, .stl, .glb or .xyz, or --format")
+        }
+    };
+    Failure::usage(what, fix)
 }
 
 impl Decode {
     fn limits(&self) -> Limits {
         Limits {
             max_pixels: u64::from(self.max_megapixels) * 1_000_000,
+            max_points: u64::from(self.max_points) << 20,
             max_samples: u64::from(self.max_minutes) * 60 * 16_000,
             ..Limits::default()
         }
@@ -230,6 +264,11 @@ impl Decode {
             "webp" => Some(FileFormat::Webp),
             "wav" => Some(FileFormat::Wav),
             "flac" => Some(FileFormat::Flac),
+            "ply" => Some(FileFormat::Ply),
+            "obj" => Some(FileFormat::Obj),
+            "stl" => Some(FileFormat::Stl),
+            "glb" => Some(FileFormat::Glb),
+            "xyz" => Some(FileFormat::Xyz),
             _ => None,
         };
         match (self.format, of_ending) {
@@ -242,8 +281,8 @@ impl Decode {
             .at(path.display())),
             (None, Some(format)) => Ok(Some(format)),
             (None, None) => Err(Failure::usage(
-                format!("no format of pictures or sounds has the ending .{ending}"),
-                "use .png, .jpg, .webp, .wav or .flac, or pass --format",
+                format!("no format of pictures, sounds or shapes has the ending .{ending}"),
+                "use .png, .jpg, .webp, .wav, .flac, .ply, .obj, .stl, .glb or .xyz, or pass --format",
             )
             .at(path.display())),
         }
@@ -251,12 +290,20 @@ impl Decode {
 }
 
 impl FileFormat {
-    fn usual(is_sound: bool) -> Self {
-        if is_sound { Self::Wav } else { Self::Png }
+    fn usual(kind: Kind) -> Self {
+        match kind {
+            Kind::Picture => Self::Png,
+            Kind::Sound => Self::Wav,
+            Kind::Shape => Self::Ply,
+        }
     }
 
-    fn is_for_sounds(self) -> bool {
-        self.sound_form().is_some()
+    fn kind(self) -> Kind {
+        match self {
+            Self::Png | Self::Jpeg | Self::Webp => Kind::Picture,
+            Self::Wav | Self::WavFloat | Self::Flac => Kind::Sound,
+            Self::Ply | Self::Obj | Self::Stl | Self::Glb | Self::Xyz => Kind::Shape,
+        }
     }
 
     fn extension(self) -> &'static str {
@@ -266,6 +313,11 @@ impl FileFormat {
             Self::Webp => "webp",
             Self::Wav | Self::WavFloat => "wav",
             Self::Flac => "flac",
+            Self::Ply => "ply",
+            Self::Obj => "obj",
+            Self::Stl => "stl",
+            Self::Glb => "glb",
+            Self::Xyz => "xyz",
         }
     }
 
@@ -274,7 +326,7 @@ impl FileFormat {
             Self::Png => Some(Format::Png),
             Self::Jpeg => Some(Format::Jpeg),
             Self::Webp => Some(Format::WebP),
-            Self::Wav | Self::WavFloat | Self::Flac => None,
+            _ => None,
         }
     }
 
@@ -283,7 +335,19 @@ impl FileFormat {
             Self::Wav => Some(sound::Form::Wav),
             Self::WavFloat => Some(sound::Form::WavFloat),
             Self::Flac => Some(sound::Form::Flac),
-            Self::Png | Self::Jpeg | Self::Webp => None,
+            _ => None,
+        }
+    }
+
+    fn shape_format(self) -> Option<tessera_geometry::io::Format> {
+        use tessera_geometry::io::Format;
+        match self {
+            Self::Ply => Some(Format::Ply),
+            Self::Obj => Some(Format::Obj),
+            Self::Stl => Some(Format::Stl),
+            Self::Glb => Some(Format::Gltf),
+            Self::Xyz => Some(Format::Xyz),
+            _ => None,
         }
     }
 }
@@ -293,6 +357,7 @@ impl Report {
         match self {
             Self::Picture(report) => report.line(),
             Self::Sound(report) => report.line(),
+            Self::Shape(report) => report.line(),
         }
     }
 }

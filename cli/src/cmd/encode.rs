@@ -1,5 +1,6 @@
-//! `tessera encode`: pictures and sounds to `.tsr` files.
+//! `tessera encode`: pictures, sounds and shapes to `.tsr` files.
 
+mod shape;
 pub mod sound;
 
 use std::{path::PathBuf, sync::Arc, time::Instant};
@@ -10,7 +11,7 @@ use tessera_core::Rung;
 use tessera_image::{EncodeOptions, Metadata, Target};
 use tessera_models::Pack;
 
-use self::sound::SoundArgs;
+use self::{shape::ShapeArgs, sound::SoundArgs};
 use crate::{
     args::{ModelArgs, OutputArgs, RuntimeArgs, WorkerArgs},
     batch,
@@ -28,14 +29,18 @@ pub const PICTURES: &[&str] = &["png", "jpg", "jpeg", "webp", "tif", "tiff", "bm
 pub const SOUNDS: &[&str] =
     &["wav", "flac", "mp3", "ogg", "oga", "m4a", "mp4", "aac", "aif", "aiff", "caf", "mka", "webm"];
 
+/// Shapes taken from folders, by the ending of their names.
+pub const SHAPES: &[&str] = &["ply", "obj", "stl", "glb", "gltf", "xyz"];
+
 /// Longest input file that is read.
 pub const MAX_INPUT_BYTES: u64 = 1 << 31;
 
-/// Encode pictures and sounds to .tsr files
+/// Encode pictures, sounds and point clouds to .tsr files
 ///
 /// Reads PNG, JPEG, WebP, TIFF, BMP and the first frame of GIF; WAV, FLAC, MP3, AAC, Ogg Vorbis, AIFF, CAF and the sound of MP4
-/// and Matroska. What a file holds is told by its content. A file becomes FILE.tsr beside it or what -o names; a folder is walked and
-/// mirrored into the folder that -o names. In a folder of both, options for pictures leave sounds alone, and the other way round.
+/// and Matroska; PLY, OBJ, STL, glTF and XYZ. What a file holds is told by its content. A file becomes FILE.tsr beside it or what -o names; a
+/// folder is walked and mirrored into the folder that -o names. In a folder of several media, options for one leave the others alone.
+/// Point clouds need neither a model pack nor ONNX Runtime. Of meshes, vertices are coded (--points).
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("target").args(["quality", "bpp", "size", "rung"])))]
 #[command(after_help = "Examples:
@@ -45,10 +50,13 @@ pub const MAX_INPUT_BYTES: u64 = 1 << 31;
   tessera encode photos/ -o small/ --bpp 0.05     a folder, two at a time with -j 2
   tessera encode speech.wav                       speech.tsr, about 120 bytes a second
   tessera encode speech.mp3 --depth 6             half the bits
+  tessera encode scan.ply                         scan.tsr, 11 bits a coordinate
+  tessera encode scan.ply --lossless              to the last bit
+  tessera encode scan.ply --precision 0.001       no coordinate off by more
   curl … | tessera encode - > photo.tsr           from a pipe into a pipe
   tessera encode *.png --json                     one JSON object per file")]
 pub struct Encode {
-    /// Pictures, sounds or folders; - is standard input
+    /// Pictures, sounds, shapes or folders; - is standard input
     #[arg(required = true, value_name = "IN")]
     inputs: Vec<PathBuf>,
 
@@ -56,19 +64,19 @@ pub struct Encode {
     output: OutputArgs,
 
     /// Quality from 0 (smallest) to 100 (best); 50 if no target is given
-    #[arg(short, long, value_name = "Q", value_parser = parse_quality, help_heading = "Pictures: target (one of)")]
+    #[arg(short, long, value_name = "Q", value_parser = parse_quality, help_heading = "Pictures and meshes: target (one of)")]
     quality: Option<f32>,
 
-    /// Bits per pixel to come close to, without exceeding them if possible
-    #[arg(long, value_name = "BPP", value_parser = parse_bpp, help_heading = "Pictures: target (one of)")]
+    /// Bits per pixel of a picture to come close to, without exceeding them if possible
+    #[arg(long, value_name = "BPP", value_parser = parse_bpp, help_heading = "Pictures and meshes: target (one of)")]
     bpp: Option<f64>,
 
     /// Bytes never to exceed, the whole file counted; k and M are 1,000 and 1,000,000
-    #[arg(long, value_name = "BYTES", value_parser = parse_size, help_heading = "Pictures: target (one of)")]
+    #[arg(long, value_name = "BYTES", value_parser = parse_size, help_heading = "Pictures and meshes: target (one of)")]
     size: Option<u64>,
 
-    /// Exact rung of the rate ladder, LEVELSxDEPTH: residual levels and bits per token of the last
-    #[arg(long, value_name = "LxD", value_parser = parse_rung, help_heading = "Pictures: target (one of)")]
+    /// Exact rung of a picture's rate ladder, LEVELSxDEPTH: residual levels and bits per token of the last
+    #[arg(long, value_name = "LxD", value_parser = parse_rung, help_heading = "Pictures and meshes: target (one of)")]
     rung: Option<Rung>,
 
     /// With --rung: squared latent error that one bit is worth (0: nearest tokens); the pack's own value if absent
@@ -89,6 +97,9 @@ pub struct Encode {
 
     #[command(flatten)]
     sound: SoundArgs,
+
+    #[command(flatten)]
+    shape: ShapeArgs,
 
     /// Model pack to encode with, by id or hash; see 'tessera models list'
     #[arg(long, value_name = "ID", help_heading = "Models")]
@@ -115,6 +126,7 @@ enum KeepOrStrip {
 enum Report {
     Picture(PictureReport),
     Sound(sound::Report),
+    Shape(shape::Report),
 }
 
 #[derive(Debug, Serialize)]
@@ -134,7 +146,7 @@ struct PictureReport {
 }
 
 pub fn run(arguments: &Encode) -> Result<std::result::Result<(), Exit>> {
-    let takes = [PICTURES, SOUNDS].concat();
+    let takes = [PICTURES, SOUNDS, SHAPES].concat();
     let rule = Rule { takes: &takes, gives: "tsr" };
     let plan = files::plan(&arguments.inputs, arguments.output.output.as_deref(), &rule)?;
     if arguments.output.json && plan.jobs.iter().any(|job| job.sink == Sink::Stdout) {
@@ -142,7 +154,7 @@ pub fn run(arguments: &Encode) -> Result<std::result::Result<(), Exit>> {
     }
     let workers = usize::from(arguments.workers.jobs);
     let shared = Shared::new(&arguments.models, &arguments.runtime, workers.min(plan.jobs.len()))?;
-    let packs = Packs::new(&shared, arguments.pack.as_deref())?;
+    let packs = Packs::new(&shared, arguments.pack.as_deref());
     let single = plan.jobs.len() == 1;
     let output = Output { force: arguments.output.force };
     let failures = batch::run(
@@ -150,25 +162,25 @@ pub fn run(arguments: &Encode) -> Result<std::result::Result<(), Exit>> {
         workers,
         || shared.engine(),
         |engine, job| encode(engine, &packs, job, arguments, single, output).map_err(|failure| failure.at(&job.source)),
-        |job, result, bar| batch::report(job, result, arguments.output.json, bar, Report::line),
+        |job, result, bar| {
+            batch::report(job, result, arguments.output.json, bar, Report::line);
+            if let Ok(Report::Shape(report)) = result {
+                batch::notes(job, &report.notes, arguments.output.json, bar);
+            }
+        },
     );
     Ok(batch::conclude(plan.jobs.len(), &failures))
 }
 
-/// Packs for both media, or why there is none.
+/// Packs for the media that need one, or why there is none.
 struct Packs {
     picture: Result<PackHandle>,
     sound: Result<Arc<Pack>>,
 }
 
 impl Packs {
-    /// Fails only where nothing could be encoded.
-    fn new(shared: &Shared, name: Option<&str>) -> Result<Self> {
-        let packs = Self { picture: shared.pack_to_encode_with(name), sound: shared.sound_pack(name) };
-        match (&packs.picture, &packs.sound) {
-            (Err(failure), Err(_)) => Err(failure.clone()),
-            _ => Ok(packs),
-        }
+    fn new(shared: &Shared, name: Option<&str>) -> Self {
+        Self { picture: shared.pack_to_encode_with(name), sound: shared.sound_pack(name) }
     }
 }
 
@@ -191,6 +203,10 @@ fn encode(
             let pack = packs.sound.clone()?;
             sound::encode(engine.shared(), &pack, job, bytes, (&arguments.sound, arguments.bps), output)
                 .map(Report::Sound)
+        }
+        Kind::Shape => {
+            let wanted = (&arguments.shape, arguments.size, arguments.quality);
+            shape::encode(engine.shared(), job, bytes, wanted, output).map(Report::Shape)
         }
         Kind::Picture => {
             let pack = packs.picture.clone()?;
@@ -247,23 +263,30 @@ impl Encode {
 
     /// For a single file, an option that does nothing is a mistake.
     fn refuse_options_of_others(&self, kind: Kind) -> Result<()> {
-        let pictures = [
-            ("--quality", self.quality.is_some()),
-            ("--bpp", self.bpp.is_some()),
-            ("--size", self.size.is_some()),
-            ("--rung", self.rung.is_some()),
+        use Kind::{Picture, Shape, Sound};
+        let options: [(&str, bool, &[Kind]); 12] = [
+            ("--quality", self.quality.is_some(), &[Picture, Shape]),
+            ("--bpp", self.bpp.is_some(), &[Picture]),
+            ("--size", self.size.is_some(), &[Picture, Shape]),
+            ("--rung", self.rung.is_some(), &[Picture]),
+            ("--depth", self.sound.depth.is_some(), &[Sound]),
+            ("--bps", self.bps.is_some(), &[Sound]),
+            ("--max-minutes", self.sound.max_minutes.is_some(), &[Sound]),
+            ("--lossless", self.shape.lossless, &[Shape]),
+            ("--bits", self.shape.bits.is_some(), &[Shape]),
+            ("--precision", self.shape.precision.is_some(), &[Shape]),
+            ("--ratio", self.shape.ratio.is_some(), &[Shape]),
+            ("--points", self.shape.points, &[Shape]),
         ];
-        let sounds = [
-            ("--depth", self.sound.depth.is_some()),
-            ("--bps", self.bps.is_some()),
-            ("--max-minutes", self.sound.max_minutes.is_some()),
-        ];
-        let (others, fix) = match kind {
-            Kind::Sound => (&pictures[..], "it is a sound: choose its rate with --bps or --depth"),
-            Kind::Picture => (&sounds[..], "it is a picture: choose its rate with -q, --bpp, --size or --rung"),
+        let fix = match kind {
+            Sound => "it is a sound: choose its rate with --bps or --depth",
+            Picture => "it is a picture: choose its rate with -q, --bpp, --size or --rung",
+            Shape => {
+                "it is a shape: choose how finely it is kept with --bits, --precision, --lossless, -q, --size or --ratio"
+            }
         };
-        match others.iter().find(|(_, given)| *given) {
-            Some((option, _)) => Err(Failure::usage(format!("{option} does not apply"), fix)),
+        match options.into_iter().find(|(_, given, kinds)| *given && !kinds.contains(&kind)) {
+            Some((option, ..)) => Err(Failure::usage(format!("{option} does not apply"), fix)),
             None => Ok(()),
         }
     }
@@ -281,6 +304,7 @@ impl Report {
         match self {
             Self::Picture(report) => report.line(),
             Self::Sound(report) => report.line(),
+            Self::Shape(report) => report.line(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `tessera info`: what is in a `.tsr` file, byte by byte. Needs no ONNX Runtime, and no model pack
 //! except to name it.
 
+mod shape;
 mod sound;
 
 use std::path::PathBuf;
@@ -28,7 +29,7 @@ const USUAL_STRIDE: u32 = 16;
 
 /// Show what is in .tsr files
 ///
-/// Picture or sound, model pack, tokens, and where every byte goes. Needs no ONNX Runtime. For what other
+/// Picture, sound or shape, model pack, tokens, and where every byte goes. Needs no ONNX Runtime. For what other
 /// coders would need for the same tokens see 'tessera stats'.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -55,6 +56,7 @@ pub struct Info {
 enum Report {
     Picture(Box<PictureReport>),
     Sound(Box<sound::Report>),
+    Shape(Box<shape::Report>),
 }
 
 impl Report {
@@ -62,6 +64,7 @@ impl Report {
         match self {
             Self::Picture(report) => report.page(),
             Self::Sound(report) => report.page(),
+            Self::Shape(report) => report.page(),
         }
     }
 }
@@ -131,6 +134,9 @@ fn inspect(source: &Source, shared: &Shared) -> Result<Report> {
     let file = container::read(&bytes, &limits).map_err(|error| explain::foreign_or(&bytes, &error))?;
     if file.header.modality() == Modality::Audio {
         return Ok(Report::Sound(Box::new(sound::inspect_sound(source.to_string(), &bytes, &file.header, shared)?)));
+    }
+    if file.header.modality() == Modality::Geometry {
+        return Ok(Report::Shape(Box::new(shape::inspect_shape(source.to_string(), &bytes)?)));
     }
     let parts = container::layout(&bytes, &limits).map_err(|error| explain::core(&error))?;
     let header = &file.header;

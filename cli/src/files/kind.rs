@@ -5,6 +5,7 @@
 pub enum Kind {
     Picture,
     Sound,
+    Shape,
 }
 
 /// First bytes of sound files. MPEG audio begins with 11 set bits, where JPEG has 8 set bits and 0xd8.
@@ -35,7 +36,10 @@ impl Kind {
         if (begins(&SOUNDS) && !still) || mpeg {
             return Some(Self::Sound);
         }
-        begins(&PICTURES).then_some(Self::Picture)
+        if begins(&PICTURES) {
+            return Some(Self::Picture);
+        }
+        tessera_geometry::io::Format::of(bytes).map(|_| Self::Shape)
     }
 }
 
@@ -52,6 +56,11 @@ mod tests {
         }
         for picture in [&b"RIFF....WEBPVP8 "[..], b"\xff\xd8\xff\xe0", b"\x89PNG", b"MM\0*"] {
             assert_eq!(Kind::of(picture), Some(Kind::Picture), "{picture:?}");
+        }
+        for shape in
+            [&b"ply\nformat ascii 1.0\n"[..], b"glTF\x02\0\0\0", b"# made by hand\nv 1 2 3\n", b"1.5 2 3\n4 5 6\n"]
+        {
+            assert_eq!(Kind::of(shape), Some(Kind::Shape), "{shape:?}");
         }
         for neither in [&b"....ftypavif"[..], b"Dear all", b"", b"\xff"] {
             assert_eq!(Kind::of(neither), None, "{neither:?}");

@@ -19,6 +19,8 @@ pub struct Limits {
     pub max_pixels: u64,
     /// Samples of one channel of a sound. Default 2^28: 4.6 hours at 16 kHz, 1 GiB as 32-bit numbers.
     pub max_samples: u64,
+    /// Points of a cloud or vertices of a mesh. Default 2^25: about 1.5 GB while one is decoded.
+    pub max_points: u64,
     /// Bytes of one chunk's payload. Default 2^26: 2^22 tokens at 16 bits take an eighth of it.
     pub max_chunk_bytes: u64,
     /// Chunks of one file. Default 2^14: 2^22 tokens in bands of 2^14 need 2^8.
@@ -33,6 +35,7 @@ impl Default for Limits {
             max_tokens: 1 << 22,
             max_pixels: 1 << 28,
             max_samples: 1 << 28,
+            max_points: 1 << 25,
             max_chunk_bytes: 1 << 26,
             max_chunks: 1 << 14,
             max_metadata_bytes: 1 << 24,

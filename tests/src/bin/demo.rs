@@ -1,4 +1,4 @@
-//! `make demo`: encodes and decodes the samples, pictures at several rates and sounds at several depths, with the `tessera` program
+//! `make demo`: encodes and decodes the samples, pictures at several rates, sounds at several depths and shapes at several precisions, with the `tessera` program
 //! that lies beside this one, and prints what came of it. Outputs stay in demo-out/.
 //!
 //!     cargo run --release -p tessera-tests --bin demo -- [BPP…]
@@ -13,12 +13,17 @@ use std::{
 
 use serde_json::Value;
 use tessera_eval::{Speech, metrics::speech_by_name};
-use tessera_tests::{compare, sample_images, sample_sounds};
+use tessera_geometry::{Bounds, Shape, io, metrics};
+use tessera_tests::{compare, preview, sample_clouds, sample_images, sample_meshes, sample_sounds};
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
 const RATES: [&str; 3] = ["0.02", "0.05", "0.12"];
 const DEPTHS: [&str; 2] = ["8", "12"];
+/// Bytes of meshes.
+const MESH_SIZES: [&str; 3] = ["400", "1000", "4000"];
+const PRECISIONS: [(&str, &[&str]); 3] =
+    [("7bit", &["--bits", "7"]), ("11bit", &["--bits", "11"]), ("lossless", &["--lossless"])];
 
 fn main() -> ExitCode {
     let mut rates: Vec<String> = std::env::args().skip(1).collect();
@@ -65,6 +70,20 @@ fn demo(rates: &[String], out: &Path) -> Fallible<()> {
         sounds(&tessera, depth, &out.join(format!("{depth}bit")))?;
     }
     println!(
+        "\n{:<18} {:>7} {:>7} {:>7} {:>7} {:>9} {:>9}  output",
+        "cloud", "points", "bytes", "bit/pt", "D1 dB", "encode s", "decode s"
+    );
+    for (name, options) in PRECISIONS {
+        clouds(&tessera, options, &out.join(name))?;
+    }
+    println!(
+        "\n{:<18} {:>7} {:>7} {:>7} {:>7} {:>9} {:>9}  output",
+        "mesh", "faces", "bytes", "F 1 %", "normals", "encode s", "decode s"
+    );
+    for size in MESH_SIZES {
+        meshes(&tessera, size, &out.join(format!("{size}bytes")))?;
+    }
+    println!(
         "\nTimes are for a loaded model. Look at the pictures and listen to the sounds in {}/; 'tessera info FILE.tsr' shows what a file holds. The \
          model is one for speech: music shows where it ends.",
         out.display()
@@ -98,6 +117,79 @@ fn sounds(tessera: &Path, depth: &str, folder: &Path) -> Fallible<()> {
         );
     }
     Ok(())
+}
+
+/// The cloud samples; before and after as pictures.
+fn clouds(tessera: &Path, options: &[&str], folder: &Path) -> Fallible<()> {
+    let encoded = reports(
+        Command::new(tessera)
+            .args(["encode", "--json", "--force"])
+            .args(options)
+            .arg("-o")
+            .arg(folder)
+            .args(sample_clouds()),
+    )?;
+    let decoded = reports(Command::new(tessera).args(["decode", "--json", "--force", "-o"]).arg(folder).arg(folder))?;
+    for (tsr, encoded) in &encoded {
+        let decoded = decoded.get(tsr).ok_or("a file was not decoded")?;
+        let bytes = fs::metadata(text(encoded, "output"))?.len();
+        let points = number(encoded, "points");
+        let (source, result) = (text(encoded, "input"), text(decoded, "output"));
+        let (original, back) = (shape(&source)?, shape(&result)?);
+        let distances =
+            metrics::points::compare(original.positions(), back.positions()).ok_or("no points came back")?;
+        let bounds = Bounds::of(original.positions()).ok_or("a sample has no points")?;
+        let stem = Path::new(&source).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        preview(&original, &bounds, 512).save(folder.join(format!("{stem}-before.png")))?;
+        preview(&back, &bounds, 512).save(folder.join(format!("{stem}-after.png")))?;
+        let name = Path::new(&source).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        println!(
+            "{name:<18} {points:>7} {bytes:>7} {:>7.2} {:>7.2} {:>9.3} {:>9.3}  {result}",
+            8.0 * bytes as f64 / points,
+            distances.d1_psnr,
+            number(encoded, "seconds"),
+            number(decoded, "seconds"),
+        );
+    }
+    Ok(())
+}
+
+/// The mesh samples in files of at most `size` bytes; before and after as pictures.
+fn meshes(tessera: &Path, size: &str, folder: &Path) -> Fallible<()> {
+    let encoded = reports(
+        Command::new(tessera)
+            .args(["encode", "--json", "--force", "--size", size, "-o"])
+            .arg(folder)
+            .args(sample_meshes()),
+    )?;
+    let decoded = reports(Command::new(tessera).args(["decode", "--json", "--force", "-o"]).arg(folder).arg(folder))?;
+    for (tsr, encoded) in &encoded {
+        let decoded = decoded.get(tsr).ok_or("a file was not decoded")?;
+        let bytes = fs::metadata(text(encoded, "output"))?.len();
+        let (source, result) = (text(encoded, "input"), text(decoded, "output"));
+        let (Shape::Mesh(original), Shape::Mesh(back)) = (shape(&source)?, shape(&result)?) else {
+            return Err("a mesh came back as points".into());
+        };
+        let distances = metrics::surfaces::compare(&original, &back)?;
+        let bounds = Bounds::of(&original.positions).ok_or("a sample has no points")?;
+        let faces = back.faces.len();
+        let stem = Path::new(&source).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        preview(&Shape::Mesh(original), &bounds, 512).save(folder.join(format!("{stem}-before.png")))?;
+        preview(&Shape::Mesh(back), &bounds, 512).save(folder.join(format!("{stem}-after.png")))?;
+        let name = Path::new(&source).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        println!(
+            "{name:<18} {faces:>7} {bytes:>7} {:>7.3} {:>7.3} {:>9.3} {:>9.3}  {result}",
+            distances.f_score,
+            distances.normals,
+            number(encoded, "seconds"),
+            number(decoded, "seconds"),
+        );
+    }
+    Ok(())
+}
+
+fn shape(path: &str) -> Fallible<Shape> {
+    Ok(io::read(&fs::read(path)?, &Default::default(), &|_| None)?.shape)
 }
 
 fn text(report: &Value, key: &str) -> String {

@@ -33,6 +33,12 @@ pub enum ChunkKind {
     Closing,
     /// Where a live stream may be joined. Ancillary.
     Index,
+    /// Levels of an octree; the sequence number counts groups of levels from the root. Critical.
+    Levels,
+    /// What points have besides a place; the sequence number says what: see FORMAT.md. Critical.
+    Attribute,
+    /// A mesh: its faces and vertices as one walk. Critical.
+    Mesh,
     /// An EXIF block, as found behind the `Exif\0\0` marker. Ancillary.
     Exif,
     /// An ICC profile. Ancillary.
@@ -40,7 +46,18 @@ pub enum ChunkKind {
 }
 
 impl ChunkKind {
-    const ALL: [Self; 7] = [Self::Tokens, Self::Alpha, Self::Exif, Self::Icc, Self::Packet, Self::Closing, Self::Index];
+    const ALL: [Self; 10] = [
+        Self::Tokens,
+        Self::Alpha,
+        Self::Exif,
+        Self::Icc,
+        Self::Packet,
+        Self::Closing,
+        Self::Index,
+        Self::Levels,
+        Self::Attribute,
+        Self::Mesh,
+    ];
 
     /// Whether a reader that does not know the kind may skip it.
     pub fn is_ancillary(self) -> bool {
@@ -57,6 +74,9 @@ impl ChunkKind {
             Self::Packet => "packet",
             Self::Closing => "closing",
             Self::Index => "index",
+            Self::Levels => "levels",
+            Self::Attribute => "attribute",
+            Self::Mesh => "mesh",
         }
     }
 
@@ -69,6 +89,9 @@ impl ChunkKind {
             Self::Packet => 5,
             Self::Closing => 6,
             Self::Index => 8,
+            Self::Attribute => 9,
+            Self::Mesh => 10,
+            Self::Levels => 11,
         }
     }
 }

@@ -23,6 +23,21 @@ const LIVE_PROTECTED: u8 = 1 << 5;
 const LIVE_RATE: u8 = 1 << 7;
 /// Most tokens of a live stream's packet, repeated ones included, and most frames of a group.
 const MAX_PACKET_FRAMES: u32 = 4096;
+const GEOMETRY_PACK: u8 = 1 << 4;
+const GEOMETRY_UNKNOWN: u8 = 7 << 5;
+const TIER_OCTREE: u8 = 0;
+const TIER_DECIMATED: u8 = 1;
+const OCTREE_COUNTS: u8 = 1 << 0;
+const OCTREE_LATTICE: u8 = 1 << 1;
+const OCTREE_COLORS: u8 = 1 << 2;
+const OCTREE_NORMALS: u8 = 1 << 3;
+const OCTREE_EXACT: u8 = 1 << 4;
+const OCTREE_UNKNOWN: u8 = 7 << 5;
+/// Most bits of a coordinate and of half a normal.
+const MAX_OCTREE_DEPTH: u8 = 21;
+const MAX_NORMAL_BITS: u8 = 14;
+/// Of files without tokens.
+const NO_RUNG: Rung = Rung { levels: 1, depth: 1 };
 const RUNG_TRAINED: u8 = 1 << 7;
 /// Levels minus one that announces a further byte.
 const RUNG_MANY_LEVELS: u8 = 7;
@@ -48,6 +63,11 @@ pub struct PackRef {
     pub hash: [u8; 8],
     /// Name of the pack, 1 to 255 bytes. Only packs that are not known by hash alone need it.
     pub id: Option<String>,
+}
+
+impl PackRef {
+    /// For files that need no model pack.
+    pub const NONE: Self = Self { hash: [0; 8], id: None };
 }
 
 /// Which prior the tokens were coded with.
@@ -141,6 +161,55 @@ impl Live {
     }
 }
 
+/// Where the points of an octree lie: index i of an axis stands for the coordinate `(offset + i) / divisor`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Lattice {
+    /// Offset of each axis, in steps; finite.
+    pub offset: [f64; 3],
+    /// Steps per unit, above 0 and finite.
+    pub divisor: f64,
+}
+
+// A lattice of numbers that are not finite is never made.
+impl Eq for Lattice {}
+
+impl Lattice {
+    /// Indices as they are.
+    pub const UNIT: Self = Self { offset: [0.0; 3], divisor: 1.0 };
+
+    fn is_valid(&self) -> bool {
+        self.offset.iter().all(|offset| offset.is_finite()) && self.divisor.is_finite() && self.divisor > 0.0
+    }
+}
+
+/// How a shape is coded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GeometryTier {
+    /// Points as the leaves of an octree. Needs no model pack.
+    Octree {
+        /// Points, at least 1, each as often as it occurs.
+        points: u32,
+        /// Levels of the tree: bits of an index, 1 to 21.
+        depth: u8,
+        /// Where the leaves lie.
+        lattice: Lattice,
+        /// Whether points occur more than once.
+        counts: bool,
+        /// Whether coordinates are finer than the lattice: what is left of them is there, to the last bit.
+        exact: bool,
+        /// Whether points have colours of 8 bits.
+        colors: bool,
+        /// Bits of each half of a normal, 2 to 14; `None` without normals.
+        normal_bits: Option<u8>,
+    },
+    /// Triangles, fewer than there were. Needs no model pack.
+    Decimated {
+        /// Triangles, at least 1.
+        faces: u32,
+    },
+}
+
 /// Extent and form of the media.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -165,6 +234,8 @@ pub enum MediaShape {
         /// Its length.
         duration: Duration,
     },
+    /// Points, meshes.
+    Geometry(GeometryTier),
 }
 
 impl MediaShape {
@@ -193,7 +264,13 @@ impl Header {
         match self.media {
             MediaShape::Image { .. } => Modality::Image,
             MediaShape::Audio { .. } => Modality::Audio,
+            MediaShape::Geometry(_) => Modality::Geometry,
         }
+    }
+
+    /// Whether the file was made with a model pack.
+    pub fn needs_pack(&self) -> bool {
+        self.modality() != Modality::Geometry || self.pack != PackRef::NONE
     }
 
     /// The header's bytes.
@@ -213,6 +290,10 @@ impl Header {
             MediaShape::Audio { rate, channels, duration } => {
                 put_audio(&mut shape, rate, channels, duration, self.rung.depth)?
             }
+            MediaShape::Geometry(tier) => {
+                put_geometry(&mut shape, tier)?;
+                if self.needs_pack() { GEOMETRY_PACK } else { 0 }
+            }
         };
         if self.pack.id.is_some() {
             flags |= FLAG_PACK_ID;
@@ -220,7 +301,9 @@ impl Header {
         let mut out = MAGIC.to_vec();
         out.push(VERSION);
         out.push(flags);
-        out.extend(self.pack.hash);
+        if self.needs_pack() {
+            out.extend(self.pack.hash);
+        }
         if let Some(id) = &self.pack.id {
             let len = u8::try_from(id.len()).unwrap_or(0);
             if len == 0 {
@@ -230,7 +313,9 @@ impl Header {
             out.extend(id.bytes());
         }
         out.extend(shape);
-        put_rung(&mut out, self.rung, self.prior)?;
+        if self.needs_pack() {
+            put_rung(&mut out, self.rung, self.prior)?;
+        }
         Ok(out)
     }
 
@@ -239,16 +324,18 @@ impl Header {
         parse_magic(bytes)?;
         let flags = bytes.byte("modality")?;
         let modality = parse_modality(flags)?;
-        let hash = bytes.array("pack hash")?;
+        let packless = modality == Modality::Geometry && flags & GEOMETRY_PACK == 0;
+        let hash = if packless { PackRef::NONE.hash } else { bytes.array("pack hash")? };
         let id = match flags & FLAG_PACK_ID {
             0 => None,
             _ => Some(parse_id(bytes)?),
         };
         let media = match modality {
             Modality::Audio => parse_audio(bytes, flags, limits)?,
+            Modality::Geometry => MediaShape::Geometry(parse_geometry(bytes, limits)?),
             _ => parse_image(bytes, flags, limits)?,
         };
-        let (rung, prior) = parse_rung(bytes)?;
+        let (rung, prior) = if packless { (NO_RUNG, PriorKind::Uniform) } else { parse_rung(bytes)? };
         if let MediaShape::Audio { duration: Duration::Live(live), .. } = media
             && !live.is_valid(rung.depth)
         {
@@ -288,7 +375,11 @@ fn parse_modality(flags: u8) -> Result<Modality> {
         0 => Ok(Modality::Image),
         1 => Ok(Modality::Audio),
         2 => Err(Error::unsupported("video files")),
-        3 => Err(Error::unsupported("geometry files")),
+        3 if flags & GEOMETRY_UNKNOWN != 0 => Err(Error::unsupported("unknown geometry flags")),
+        3 if flags & (GEOMETRY_PACK | FLAG_PACK_ID) == FLAG_PACK_ID => {
+            Err(Error::corrupt("a pack id stands without its hash"))
+        }
+        3 => Ok(Modality::Geometry),
         code => Err(Error::unsupported(format!("modality {code}"))),
     }
 }
@@ -371,6 +462,100 @@ fn parse_live(bytes: &mut Bytes<'_>, flags: u8) -> Result<Live> {
         live.bits_per_second = Some(positive(bytes, "announced rate")?);
     }
     Ok(live)
+}
+
+/// Appends the media shape of a shape.
+fn put_geometry(out: &mut Vec<u8>, tier: GeometryTier) -> Result<()> {
+    let (points, depth, lattice, counts, exact, colors, normal_bits) = match tier {
+        GeometryTier::Octree { points, depth, lattice, counts, exact, colors, normal_bits } => {
+            (points, depth, lattice, counts, exact, colors, normal_bits)
+        }
+        GeometryTier::Decimated { faces } => return put_decimated(out, faces),
+    };
+    let bad_normals = normal_bits.is_some_and(|bits| !(2..=MAX_NORMAL_BITS).contains(&bits));
+    if points == 0 || !(1..=MAX_OCTREE_DEPTH).contains(&depth) || !lattice.is_valid() || bad_normals {
+        return Err(Error::parameter(format!("{tier:?}")));
+    }
+    let flag = |on: bool, bit: u8| if on { bit } else { 0 };
+    out.push(TIER_OCTREE);
+    out.push(
+        flag(counts, OCTREE_COUNTS)
+            | flag(lattice != Lattice::UNIT, OCTREE_LATTICE)
+            | flag(colors, OCTREE_COLORS)
+            | flag(normal_bits.is_some(), OCTREE_NORMALS)
+            | flag(exact, OCTREE_EXACT),
+    );
+    put_varint(out, points);
+    out.push(depth);
+    if lattice != Lattice::UNIT {
+        for number in lattice.offset.into_iter().chain([lattice.divisor]) {
+            out.extend(number.to_le_bytes());
+        }
+    }
+    out.extend(normal_bits);
+    Ok(())
+}
+
+fn put_decimated(out: &mut Vec<u8>, faces: u32) -> Result<()> {
+    if faces == 0 {
+        return Err(Error::parameter("a mesh without faces"));
+    }
+    out.push(TIER_DECIMATED);
+    put_varint(out, faces);
+    Ok(())
+}
+
+fn parse_geometry(bytes: &mut Bytes<'_>, limits: &Limits) -> Result<GeometryTier> {
+    match bytes.byte("geometry tier")? {
+        TIER_OCTREE => {}
+        TIER_DECIMATED => {
+            let faces = positive(bytes, "number of faces")?;
+            limits::check("number of faces", faces.into(), limits.max_points)?;
+            return Ok(GeometryTier::Decimated { faces });
+        }
+        other => return Err(Error::unsupported(format!("geometry of tier {other}"))),
+    }
+    let flags = bytes.byte("octree flags")?;
+    if flags & OCTREE_UNKNOWN != 0 {
+        return Err(Error::unsupported("unknown octree flags"));
+    }
+    let points = positive(bytes, "number of points")?;
+    limits::check("number of points", points.into(), limits.max_points)?;
+    let depth = bytes.byte("octree depth")?;
+    if !(1..=MAX_OCTREE_DEPTH).contains(&depth) {
+        return Err(Error::corrupt(format!("octree of depth {depth}")));
+    }
+    let lattice = match flags & OCTREE_LATTICE {
+        0 => Lattice::UNIT,
+        _ => {
+            let mut numbers = [0.0; 4];
+            for number in &mut numbers {
+                *number = f64::from_le_bytes(bytes.array("lattice")?);
+            }
+            let [x, y, z, divisor] = numbers;
+            let lattice = Lattice { offset: [x, y, z], divisor };
+            if !lattice.is_valid() || lattice == Lattice::UNIT {
+                return Err(Error::corrupt("the octree's lattice is none"));
+            }
+            lattice
+        }
+    };
+    let normal_bits = match flags & OCTREE_NORMALS {
+        0 => None,
+        _ => match bytes.byte("bits of a normal")? {
+            bits if (2..=MAX_NORMAL_BITS).contains(&bits) => Some(bits),
+            bits => return Err(Error::corrupt(format!("normals of {bits} bits"))),
+        },
+    };
+    Ok(GeometryTier::Octree {
+        points,
+        depth,
+        lattice,
+        counts: flags & OCTREE_COUNTS != 0,
+        exact: flags & OCTREE_EXACT != 0,
+        colors: flags & OCTREE_COLORS != 0,
+        normal_bits,
+    })
 }
 
 /// A number of at least 1.

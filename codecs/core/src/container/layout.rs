@@ -1,6 +1,6 @@
 //! Where a file's bytes go.
 
-use super::header::{Duration, MAGIC, MediaShape};
+use super::header::{Duration, GeometryTier, Lattice, MAGIC, MediaShape};
 use super::reader::walk;
 use crate::error::Result;
 use crate::limits::Limits;
@@ -39,7 +39,9 @@ pub fn layout(data: &[u8], limits: &Limits) -> Result<Vec<Part>> {
     let mut parts = Parts::default();
     parts.push("signature and version", MAGIC.len() + 1);
     parts.push("modality and flags", 1);
-    parts.push("pack hash", header.pack.hash.len());
+    if header.needs_pack() {
+        parts.push("pack hash", header.pack.hash.len());
+    }
     if let Some(id) = &header.pack.id {
         parts.push("pack id", 1 + id.len());
     }
@@ -64,10 +66,27 @@ pub fn layout(data: &[u8], limits: &Limits) -> Result<Vec<Part>> {
                 parts.push("source rate and samples", varint_len(rate) + varint_len(samples));
             }
         }
+        MediaShape::Geometry(GeometryTier::Decimated { faces }) => {
+            parts.push("tier", 1);
+            parts.push("faces", varint_len(faces));
+        }
+        MediaShape::Geometry(GeometryTier::Octree { points, lattice, normal_bits, .. }) => {
+            parts.push("tier and flags", 2);
+            parts.push("points", varint_len(points));
+            parts.push("depth", 1);
+            if lattice != Lattice::UNIT {
+                parts.push("lattice", 4 * size_of::<f64>());
+            }
+            if normal_bits.is_some() {
+                parts.push("bits of a normal", 1);
+            }
+        }
     }
     // A whole file has a chunk, which begins where the header ends.
     let rest = header_len.unwrap_or(parts.at) - parts.at;
-    parts.push("rung and prior", rest);
+    if header.needs_pack() {
+        parts.push("rung and prior", rest);
+    }
     parts.list.extend(chunks.list);
     Ok(parts.list)
 }

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! file   = header chunk chunk …             the last chunk is marked
-//! header = magic version modality pack-hash [pack-id] media-shape rung
+//! header = magic version modality [pack-hash] [pack-id] media-shape [rung]
 //! chunk  = kind [sequence] length [token-crc] crc payload
 //! ```
 //!
@@ -32,7 +32,9 @@ mod salvage;
 mod writer;
 
 pub use chunk::{Chunk, ChunkKind};
-pub use header::{Channels, Color, Duration, Header, Live, MediaShape, Modality, PackRef, PriorKind};
+pub use header::{
+    Channels, Color, Duration, GeometryTier, Header, Lattice, Live, MediaShape, Modality, PackRef, PriorKind,
+};
 pub use layout::{Part, layout};
 pub use live::is_live;
 pub use reader::{File, read};

@@ -193,6 +193,7 @@ const UNLIMITED: Limits = Limits {
     max_tokens: u64::MAX,
     max_pixels: u64::MAX,
     max_samples: u64::MAX,
+    max_points: u64::MAX,
     max_chunk_bytes: u64::MAX,
     max_chunks: u32::MAX,
     max_metadata_bytes: u64::MAX,

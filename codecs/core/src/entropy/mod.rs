@@ -13,9 +13,11 @@
 //! - [`bands::search_bands`] (or [`encode_searched`] for one stream) to choose tokens that are cheap to
 //!   code instead of nearest.
 //! - [`ideal_bits`] to report what a prior would need.
+//! - [`Blend`] over a [`BitCoder`] for data that is no grid of tokens: contexts that learn from nothing.
 
 mod adaptation;
 pub mod bands;
+mod blend;
 mod coding;
 mod logistic;
 mod mixer;
@@ -25,7 +27,9 @@ mod range;
 mod searched;
 
 pub use adaptation::Adaptation;
+pub use blend::{Blend, Decision, table_bits};
 pub use coding::{TokenDecoder, TokenEncoder, decode_tokens, encode_tokens, ideal_bits};
 pub use network::{LevelTensors, NetworkPrior, PriorTensors};
 pub use prior::{PriorSession, TokenPrior, UniformPrior};
+pub use range::{BitCoder, BitDecoder, BitEncoder};
 pub use searched::{Search, encode_searched};

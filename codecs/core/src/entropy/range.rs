@@ -60,8 +60,39 @@ impl DecoderModel<PRECISION> for Decision {
     }
 }
 
+/// Either direction of coding, so that one walk over a model serves both.
+pub trait BitCoder {
+    /// Codes one bit and returns it; `one`, which is not 0, is the probability of a 1 times 2^16. The encoder writes `bit`, the
+    /// decoder ignores it.
+    ///
+    /// # Errors
+    /// As [`BitDecoder::take`]; the encoder has none.
+    fn code(&mut self, bit: bool, one: u16) -> Result<bool>;
+
+    /// Codes the low `count` bits of `value` as fair ones, most significant first.
+    ///
+    /// # Errors
+    /// As [`code`](Self::code).
+    fn code_fair(&mut self, value: u32, count: u32) -> Result<u32> {
+        (0..count).rev().try_fold(0, |coded, n| Ok(coded << 1 | u32::from(self.code(value >> n & 1 == 1, 1 << 15)?)))
+    }
+}
+
+impl BitCoder for BitEncoder {
+    fn code(&mut self, bit: bool, one: u16) -> Result<bool> {
+        self.put(bit, one);
+        Ok(bit)
+    }
+}
+
+impl BitCoder for BitDecoder<'_> {
+    fn code(&mut self, _: bool, one: u16) -> Result<bool> {
+        self.take(one)
+    }
+}
+
 /// Turns binary decisions into bytes.
-pub(super) struct BitEncoder {
+pub struct BitEncoder {
     coder: RangeEncoder<u16, u64>,
 }
 
@@ -72,6 +103,7 @@ impl Default for BitEncoder {
 }
 
 impl BitEncoder {
+    /// An encoder that has written nothing.
     pub fn new() -> Self {
         Self { coder: RangeEncoder::new() }
     }
@@ -126,11 +158,13 @@ fn add(bytes: &mut [u8], value: u16) {
 }
 
 /// Turns bytes back into binary decisions.
-pub(super) struct BitDecoder<'a> {
+pub struct BitDecoder<'a> {
     coder: RangeDecoder<u16, u64, Words<'a>>,
 }
 
 impl<'a> BitDecoder<'a> {
+    /// A decoder of what one encoder wrote.
+    ///
     /// # Errors
     /// None on real input; the signature follows the coder's.
     pub fn new(payload: &'a [u8]) -> Result<Self> {

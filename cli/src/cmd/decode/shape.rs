@@ -1,0 +1,82 @@
+//! `.tsr` files back to shapes.
+
+use std::time::Instant;
+
+use serde::Serialize;
+use tessera_core::container::{GeometryTier, Header, MediaShape};
+use tessera_geometry::{
+    DecodeOptions,
+    io::{self, Format},
+};
+
+use crate::{
+    engine::Shared,
+    explain,
+    failure::Result,
+    files::{Output, Sink, Source},
+    print,
+};
+
+/// One decoded shape, as `--json` reports it.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    input: String,
+    output: String,
+    points: usize,
+    /// Bits of a coordinate.
+    bits: u8,
+    bytes: u64,
+    /// What of the file was lost or left out.
+    losses: Vec<String>,
+    /// That, and what the output's format does not hold.
+    pub notes: Vec<String>,
+    /// Decoding alone: the shape is not yet written.
+    seconds: f64,
+}
+
+pub fn decode(
+    shared: &Shared,
+    (source, header): (&Source, &Header),
+    bytes: &[u8],
+    sink: &Sink,
+    (options, format): (&DecodeOptions, Format),
+    output: Output,
+) -> Result<Report> {
+    let _held = shared.hold_points(claimed(header));
+    let start = Instant::now();
+    let decoded = tessera_geometry::decode(bytes, options).map_err(|error| explain::shape(&error))?;
+    let seconds = start.elapsed().as_secs_f64();
+    let written = io::write(&decoded.shape, format).map_err(|error| explain::shape(&error))?;
+    output.write(sink, &written.bytes)?;
+    Ok(Report {
+        input: source.to_string(),
+        output: sink.to_string(),
+        points: decoded.shape.positions().len(),
+        bits: decoded.bits,
+        bytes: written.bytes.len() as u64,
+        notes: [&decoded.losses[..], &written.notes].concat(),
+        losses: decoded.losses,
+        seconds,
+    })
+}
+
+/// Points that the header says.
+fn claimed(header: &Header) -> u64 {
+    match header.media {
+        MediaShape::Geometry(GeometryTier::Octree { points, .. }) => points.into(),
+        _ => 0,
+    }
+}
+
+impl Report {
+    pub fn line(&self) -> String {
+        format!(
+            "{} -> {}  {} points  {} bits a coordinate  {:.2} s",
+            self.input,
+            self.output,
+            print::grouped(self.points as u64),
+            self.bits,
+            self.seconds
+        )
+    }
+}

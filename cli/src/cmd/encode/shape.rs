@@ -1,0 +1,191 @@
+//! Point clouds and meshes to `.tsr` files.
+
+use std::{fs, time::Instant};
+
+use clap::Args;
+use serde::Serialize;
+use tessera_core::container::GeometryTier;
+use tessera_geometry::{EncodeOptions, MeshTarget, Precision, Shape, io};
+
+use crate::{
+    engine::Shared,
+    explain,
+    failure::{Failure, Result},
+    files::{Job, Output, Source},
+    print,
+};
+
+/// Bytes of a file per point, at least, for the memory that is set aside before it is read.
+const BYTES_PER_POINT: u64 = 12;
+
+/// Options for shapes.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Shapes")]
+pub struct ShapeArgs {
+    /// Keep coordinates of points to the last bit
+    #[arg(long, conflicts_with_all = ["bits", "precision"])]
+    pub lossless: bool,
+
+    /// Steps along the longest side, as a power of two; 11 if nothing is said, and whole numbers stay as they are
+    #[arg(long, value_name = "BITS", conflicts_with = "precision", value_parser = clap::value_parser!(u8).range(1..=21))]
+    pub bits: Option<u8>,
+
+    /// Greatest error of a coordinate, in the units of the file
+    #[arg(long, value_name = "UNITS", value_parser = parse_precision)]
+    pub precision: Option<f64>,
+
+    /// Bits of each half of a normal
+    #[arg(long, value_name = "BITS", default_value_t = 8, value_parser = clap::value_parser!(u8).range(2..=14))]
+    pub normal_bits: u8,
+
+    /// Size of a mesh's file: its positions and faces as 32-bit numbers, divided by this
+    #[arg(long, value_name = "N", conflicts_with_all = ["quality", "bpp", "size", "rung"], value_parser = parse_ratio)]
+    pub ratio: Option<f64>,
+
+    /// Code the vertices of a mesh as a point cloud; its faces are dropped
+    #[arg(long)]
+    pub points: bool,
+}
+
+impl ShapeArgs {
+    /// An option that does nothing is a mistake.
+    fn check(&self, shape: &Shape, mesh_target: bool) -> Result<()> {
+        let mesh = matches!(shape, Shape::Mesh(mesh) if !mesh.faces.is_empty()) && !self.points;
+        if mesh && (self.bits.is_some() || self.precision.is_some()) {
+            return Err(Failure::usage(
+                "--bits and --precision do not apply",
+                "it is a mesh: choose with -q, --size or --ratio",
+            ));
+        }
+        if !mesh && (mesh_target || self.ratio.is_some()) {
+            let fix = "they are points: choose with --bits, --precision or --lossless";
+            return Err(Failure::usage("-q, --size and --ratio do not apply", fix));
+        }
+        Ok(())
+    }
+
+    fn options(&self, size: Option<u64>, quality: Option<f32>) -> EncodeOptions {
+        let precision = match (self.lossless, self.bits, self.precision) {
+            (true, ..) => Precision::Lossless,
+            (_, Some(bits), _) => Precision::Bits(bits),
+            (_, _, Some(error)) => Precision::Error(error),
+            _ => Precision::Auto,
+        };
+        let mesh = match (size, self.ratio, quality) {
+            (Some(size), ..) => MeshTarget::Size(size),
+            (_, Some(ratio), _) => MeshTarget::Ratio(ratio),
+            (.., quality) => MeshTarget::Quality(quality.map_or(50.0, f64::from)),
+        };
+        EncodeOptions { precision, normal_bits: self.normal_bits, vertices: self.points, mesh }
+    }
+}
+
+fn parse_ratio(text: &str) -> std::result::Result<f64, String> {
+    let ratio = text.parse().ok().filter(|ratio: &f64| *ratio >= 1.0 && ratio.is_finite());
+    ratio.ok_or_else(|| "a ratio is a number from 1, such as 300".to_owned())
+}
+
+fn parse_precision(text: &str) -> std::result::Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|error: &f64| *error > 0.0 && error.is_finite())
+        .ok_or_else(|| "a precision is a number above 0, such as 0.001".to_owned())
+}
+
+/// One encoded shape, as `--json` reports it.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    input: String,
+    output: String,
+    /// Points, or vertices of a mesh.
+    points: u64,
+    /// Of a mesh.
+    faces: Option<u32>,
+    bytes: u64,
+    /// Of the whole file.
+    bits_per_point: f64,
+    tier: &'static str,
+    why: &'static str,
+    /// Bits of a coordinate of points.
+    depth: Option<u8>,
+    /// Of points: greatest error of a coordinate; 0 without loss. Of a mesh: mean distance between the surfaces, there and back.
+    error: f64,
+    /// What of the input is not in the file, or was repaired.
+    pub notes: Vec<String>,
+    /// Encoding alone: the shape is read.
+    seconds: f64,
+}
+
+pub fn encode(
+    shared: &Shared,
+    job: &Job,
+    bytes: Vec<u8>,
+    (arguments, size, quality): (&ShapeArgs, Option<u64>, Option<f32>),
+    output: Output,
+) -> Result<Report> {
+    let _held = shared.hold_points(bytes.len() as u64 / BYTES_PER_POINT);
+    let read = io::read(&bytes, &Default::default(), &|name| sibling(&job.source, name));
+    let io::Input { shape, mut notes, .. } = read.map_err(|error| explain::shape(&error))?;
+    drop(bytes);
+    arguments.check(&shape, size.is_some() || quality.is_some())?;
+    let start = Instant::now();
+    let encoded =
+        tessera_geometry::encode(&shape, &arguments.options(size, quality)).map_err(|error| explain::shape(&error))?;
+    let seconds = start.elapsed().as_secs_f64();
+    output.write(&job.sink, &encoded.bytes)?;
+    notes.extend(encoded.notes);
+    let (tier, depth, faces) = match encoded.tier {
+        GeometryTier::Octree { depth, .. } => ("octree", Some(depth), None),
+        GeometryTier::Decimated { faces } => ("decimated", None, Some(faces)),
+        _ => ("other", None, None),
+    };
+    Ok(Report {
+        input: job.source.to_string(),
+        output: job.sink.to_string(),
+        points: encoded.points,
+        faces,
+        bytes: encoded.bytes.len() as u64,
+        bits_per_point: 8.0 * encoded.bytes.len() as f64 / encoded.points as f64,
+        tier,
+        why: encoded.why,
+        depth,
+        error: encoded.error,
+        notes,
+        seconds,
+    })
+}
+
+/// A file that a shape names, from beside it.
+fn sibling(source: &Source, name: &str) -> Option<Vec<u8>> {
+    let Source::File(path) = source else { return None };
+    let path = path.parent()?.join(name);
+    let length = fs::metadata(&path).ok()?.len();
+    (length <= super::MAX_INPUT_BYTES).then(|| fs::read(path).ok()).flatten()
+}
+
+impl Report {
+    pub fn line(&self) -> String {
+        let (what, loss) = match (self.faces, self.error) {
+            (Some(faces), error) => {
+                let faces = print::grouped(faces.into());
+                (
+                    format!("{} vertices  {faces} faces", print::grouped(self.points)),
+                    format!("surface off by {error:.2e}"),
+                )
+            }
+            (None, 0.0) => (format!("{} points", print::grouped(self.points)), "no coordinate changed".to_owned()),
+            (None, error) => {
+                (format!("{} points", print::grouped(self.points)), format!("coordinates within {error:.2e}"))
+            }
+        };
+        format!(
+            "{} -> {}  {what}  {} bytes  {:.2} bits per {}  {loss}  {:.2} s",
+            self.input,
+            self.output,
+            print::grouped(self.bytes),
+            self.bits_per_point,
+            if self.faces.is_some() { "vertex" } else { "point" },
+            self.seconds
+        )
+    }
+}

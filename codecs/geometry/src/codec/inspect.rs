@@ -1,0 +1,35 @@
+//! What a file holds.
+
+use tessera_core::Limits;
+use tessera_core::container::{self, ChunkKind, GeometryTier, Part};
+
+use super::decode::tier_of;
+use crate::error::Result;
+
+/// What the header and the chunks of a file say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inspection {
+    /// How the shape is coded.
+    pub tier: GeometryTier,
+    /// Bytes of the octree's levels or of the mesh.
+    pub level_bytes: u64,
+    /// Bytes of everything else that points have.
+    pub attribute_bytes: u64,
+    /// Every part of the file.
+    pub parts: Vec<Part>,
+}
+
+/// Looks into a whole file.
+///
+/// # Errors
+/// [`Error::Core`](crate::Error::Core) for a file that is damaged, foreign, or holds no shape.
+pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspection> {
+    let file = container::read(bytes, limits)?;
+    let sum = |kind| file.of_kind(kind).map(|chunk| chunk.payload.len() as u64).sum();
+    Ok(Inspection {
+        tier: tier_of(&file.header)?,
+        level_bytes: sum(ChunkKind::Levels) + sum(ChunkKind::Mesh),
+        attribute_bytes: sum(ChunkKind::Attribute),
+        parts: container::layout(bytes, limits)?,
+    })
+}

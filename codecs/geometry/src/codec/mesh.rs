@@ -1,0 +1,83 @@
+//! Files of meshes.
+
+use tessera_core::container::{self, Chunk, ChunkKind, GeometryTier, Header, MediaShape, PackRef, PriorKind};
+use tessera_core::{Error as CoreError, Limits, Rung};
+
+use super::encode::Encoded;
+use super::options::MeshTarget;
+use crate::decimated::{self, Coded, Goal};
+use crate::error::{Error, Result};
+use crate::shape::Mesh;
+
+/// Bytes of a position and of a face as 32-bit numbers.
+const ENTRY: u64 = 12;
+
+pub(super) fn encode(mesh: &Mesh, target: MeshTarget) -> Result<Encoded> {
+    let limit = Limits::default().max_points;
+    let most = mesh.faces.len().max(mesh.positions.len()) as u64;
+    if most > limit {
+        return Err(Error::Limit { what: "vertices or faces", claimed: most, limit });
+    }
+    let coded = match target {
+        MeshTarget::Size(size) => sized(mesh, size)?,
+        MeshTarget::Ratio(ratio) if ratio >= 1.0 => {
+            let bytes = ENTRY * (mesh.positions.len() + mesh.faces.len()) as u64;
+            sized(mesh, (bytes as f64 / ratio) as u64)?
+        }
+        MeshTarget::Ratio(ratio) => return Err(Error::parameter(format!("a ratio of {ratio}; it is 1 or more"))),
+        MeshTarget::Quality(quality) if (0.0..=100.0).contains(&quality) => {
+            decimated::encode(mesh, Goal::Error(10f64.powf(-2.0 - quality / 50.0)))?
+        }
+        MeshTarget::Quality(quality) => {
+            return Err(Error::parameter(format!("a quality of {quality}; it is from 0 to 100")));
+        }
+    };
+    let mut notes = Vec::new();
+    let kept = coded.payload.faces;
+    if kept < mesh.faces.len() {
+        notes.push(format!("{kept} faces stand for {}", mesh.faces.len()));
+    }
+    let attributes = [
+        ("normals", mesh.normals.is_some()),
+        ("texture coordinates", mesh.uvs.is_some()),
+        ("colours", mesh.colors.is_some()),
+    ];
+    let dropped: Vec<&str> = attributes.iter().filter(|(_, there)| *there).map(|(name, _)| *name).collect();
+    if !dropped.is_empty() {
+        notes.push(format!("its {} are dropped", dropped.join(", ")));
+    }
+    let place_bytes = coded.payload.bytes.len() as u64;
+    let (bytes, tier) = file(coded.payload.bytes, kept)?;
+    let why = "triangles are taken away, and the rest is moved and coded";
+    let points = coded.vertices as u64;
+    Ok(Encoded { bytes, tier, why, points, place_bytes, error: coded.error, notes })
+}
+
+pub(super) fn decode(chunks: &[Chunk], faces: u32) -> Result<Mesh> {
+    let chunk = chunks.iter().find(|chunk| chunk.kind == ChunkKind::Mesh && chunk.sequence == 0);
+    let chunk = chunk.ok_or_else(|| CoreError::Corrupt { what: "the mesh is missing".to_owned() })?;
+    decimated::decode(&chunk.payload, faces as usize)
+}
+
+/// The best that fits a file of so many bytes.
+fn sized(mesh: &Mesh, size: u64) -> Result<Coded> {
+    let budget = usize::try_from(size).unwrap_or(usize::MAX).min(1 << 30);
+    // What a file of that size has around its payload; one with fewer faces has no more.
+    let frame = file(vec![0; budget], mesh.faces.len().max(1))?.0.len() - budget;
+    match budget.checked_sub(frame) {
+        Some(bytes) => decimated::encode(mesh, Goal::Bytes(bytes)),
+        None => Err(Error::parameter(format!("a file of {size} bytes; a mesh takes {frame} and what it holds"))),
+    }
+}
+
+fn file(payload: Vec<u8>, faces: usize) -> Result<(Vec<u8>, GeometryTier)> {
+    // Not more than the limits allow, which is below 2^32.
+    let tier = GeometryTier::Decimated { faces: faces as u32 };
+    let header = Header {
+        pack: PackRef::NONE,
+        rung: Rung { levels: 1, depth: 1 },
+        prior: PriorKind::Uniform,
+        media: MediaShape::Geometry(tier),
+    };
+    Ok((container::write(&header, &[Chunk::new(ChunkKind::Mesh, payload)])?, tier))
+}

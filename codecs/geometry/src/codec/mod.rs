@@ -1,0 +1,13 @@
+//! Shapes to `.tsr` bytes and back.
+
+mod decode;
+mod encode;
+mod inspect;
+mod mesh;
+mod options;
+mod parts;
+
+pub use decode::{Decoded, decode};
+pub use encode::{Encoded, encode};
+pub use inspect::{Inspection, inspect};
+pub use options::{DecodeOptions, EncodeOptions, MeshTarget};

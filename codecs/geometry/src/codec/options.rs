@@ -1,0 +1,46 @@
+//! What callers choose.
+
+use tessera_core::Limits;
+
+use crate::lattice::Precision;
+
+/// What a mesh is coded for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MeshTarget {
+    /// The nearest surface in a file of at most so many bytes.
+    Size(u64),
+    /// As `Size`, for the bytes of its positions (12 each) and faces (12 each) divided by this.
+    Ratio(f64),
+    /// A surface that is off by about 1 % of the diagonal of the mesh's bounds at 0, 0.1 % at 50, 0.01 % at 100.
+    Quality(f64),
+}
+
+/// How a shape is encoded.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EncodeOptions {
+    /// How finely coordinates of points are kept.
+    pub precision: Precision,
+    /// Bits of each half of a normal, 2 to 14. Default 8: off by half a degree at most.
+    pub normal_bits: u8,
+    /// Code the vertices of a mesh as a cloud; its faces are dropped.
+    pub vertices: bool,
+    /// What a mesh is coded for. Default: quality 50.
+    pub mesh: MeshTarget,
+}
+
+impl Default for EncodeOptions {
+    fn default() -> Self {
+        Self { precision: Precision::Auto, normal_bits: 8, vertices: false, mesh: MeshTarget::Quality(50.0) }
+    }
+}
+
+/// How a file is decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DecodeOptions {
+    /// What the file may ask for.
+    pub limits: Limits,
+    /// Decode what survives of a damaged file instead of refusing it: levels before the first that is lost.
+    pub salvage: bool,
+    /// Bits of a coordinate to decode; what is finer, and colours and normals with it, is left out. Default: all.
+    pub bits: Option<u8>,
+}

@@ -1,0 +1,155 @@
+//! Meshes in hundreds of bytes to a few thousand: fewer triangles, coded with their vertices in one walk over the surface.
+//!
+//! The encoder takes away triangles until the rest, quantised as coarsely as its size allows, fits the budget; of several such pairs of
+//! triangle count and step it keeps the one whose surface is nearest to the original. The payload of a mesh chunk:
+//!
+//! | bytes | |
+//! |---|---|
+//! | 2 | the upper half of an `f32`: length of a unit |
+//! | 1 | step along the surface, in units |
+//! | 1 | step away from the surface, in units |
+//! | 3 varints | origin, each zigzag, in 2^16 units |
+//! | rest | range coder: the walk's decisions |
+
+mod frame;
+mod integer;
+mod model;
+mod search;
+mod sheets;
+mod simplify;
+mod walk;
+
+use tessera_core::entropy::{BitDecoder, BitEncoder};
+
+use crate::error::{Error, Result};
+use crate::shape::{Bounds, Mesh};
+pub(crate) use search::{Coded, Goal, encode};
+use simplify::Bare;
+
+/// Whole units.
+pub(crate) type Point = [i64; 3];
+
+/// Bits of the units between origins.
+const ORIGIN_BITS: u32 = 16;
+
+/// Steps of new vertices, in units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Quantum {
+    pub along: i64,
+    pub away: i64,
+}
+
+/// Where whole units lie.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Grid {
+    unit: f32,
+    origin: [i64; 3],
+}
+
+impl Grid {
+    /// Units of about the given length around a mesh.
+    fn new(bounds: Bounds, unit: f64) -> Self {
+        let unit = f32::from_bits((unit as f32).max(f32::MIN_POSITIVE * 65_536.0).to_bits() & 0xffff_0000);
+        let pitch = f64::from(unit) * f64::from(1 << ORIGIN_BITS);
+        let origin = [0, 1, 2].map(|n| {
+            let middle = (f64::from(bounds.min[n]) + f64::from(bounds.max[n])) / 2.0;
+            (middle / pitch).round() as i64
+        });
+        Self { unit, origin }
+    }
+
+    fn place(&self, position: [f32; 3]) -> Point {
+        [0, 1, 2]
+            .map(|n| (f64::from(position[n]) / f64::from(self.unit)).round() as i64 - (self.origin[n] << ORIGIN_BITS))
+    }
+
+    fn position(&self, place: Point) -> [f32; 3] {
+        [0, 1, 2].map(|n| ((place[n] + (self.origin[n] << ORIGIN_BITS)) as f64 * f64::from(self.unit)) as f32)
+    }
+}
+
+/// The bytes of a mesh chunk, and the faces in them.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Payload {
+    pub bytes: Vec<u8>,
+    pub faces: usize,
+}
+
+/// Codes triangles as they are, with vertices at steps of `step` away from the surface and `ratio` sixteenths of that along it.
+fn encode_faces(mesh: &Bare, step: f64, ratio: u8) -> Result<Payload> {
+    let Some(bounds) = Bounds::of(&mesh.positions) else {
+        return Err(Error::shape("the mesh has no vertices; use one with content"));
+    };
+    let quantum = Quantum { along: i64::from(ratio), away: 16 };
+    let grid = Grid::new(bounds, step / 16.0);
+    let places: Vec<Point> = mesh.positions.iter().map(|&position| grid.place(position)).collect();
+    let welded = sheets::welded(&places, &mesh.faces);
+    let cut = sheets::sheets(&welded.positions, &welded.faces);
+    let mut payload = Vec::new();
+    payload.extend(((grid.unit.to_bits() >> 16) as u16).to_le_bytes());
+    payload.extend([quantum.along as u8, quantum.away as u8]);
+    for origin in grid.origin {
+        put_varint(&mut payload, (origin << 1 ^ origin >> 63) as u64);
+    }
+    let mut encoder = BitEncoder::new();
+    let faces = cut.faces.len();
+    walk::walk(&mut encoder, quantum, faces, Some(walk::Plan::new(cut.positions, &cut.faces)))?;
+    payload.extend(encoder.finish());
+    Ok(Payload { bytes: payload, faces })
+}
+
+/// The mesh of a payload with so many faces.
+///
+/// # Errors
+/// [`Error::Core`] for damaged payloads.
+pub(crate) fn decode(mut payload: &[u8], faces: usize) -> Result<Mesh> {
+    let [low, high, along, away, rest @ ..] = payload else { return Err(truncated()) };
+    let unit = f32::from_bits(u32::from(u16::from_le_bytes([*low, *high])) << 16);
+    payload = rest;
+    if !unit.is_normal() || unit < 0.0 || *along == 0 || *away == 0 {
+        return Err(Error::corrupt("the mesh has steps without length"));
+    }
+    let mut origin = [0; 3];
+    for value in &mut origin {
+        let zigzag = take_varint(&mut payload)?;
+        *value = (zigzag >> 1) as i64 ^ -((zigzag & 1) as i64);
+        if value.abs() > 1 << 40 {
+            return Err(Error::corrupt("the mesh is out of reach"));
+        }
+    }
+    let quantum = Quantum { along: i64::from(*along), away: i64::from(*away) };
+    let grid = Grid { unit, origin };
+    let mut decoder = BitDecoder::new(payload)?;
+    let coded = walk::walk(&mut decoder, quantum, faces, None)?;
+    decoder.finish()?;
+    let positions: Vec<[f32; 3]> = coded.positions.iter().map(|&place| grid.position(place)).collect();
+    if !positions.as_flattened().iter().all(|value| value.is_finite()) {
+        return Err(Error::corrupt("the mesh is out of reach"));
+    }
+    Ok(Mesh { positions, faces: coded.faces, ..Mesh::default() })
+}
+
+fn truncated() -> Error {
+    Error::Core(tessera_core::Error::Truncated { what: "the mesh ends early".into() })
+}
+
+fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value > 127 {
+        out.push(value as u8 | 128);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+fn take_varint(bytes: &mut &[u8]) -> Result<u64> {
+    let mut value = 0;
+    for shift in (0..63).step_by(7) {
+        let (&byte, rest) = bytes.split_first().ok_or_else(truncated)?;
+        *bytes = rest;
+        value |= u64::from(byte & 127) << shift;
+        if byte < 128 {
+            return Ok(value);
+        }
+    }
+    Err(Error::corrupt("a number of the mesh is too long"))
+}

@@ -1,0 +1,202 @@
+//! As near to the original as a size allows, or as small as an error allows.
+
+use rayon::prelude::*;
+
+use super::simplify::{Bare, Until, compact, fitted, simplified};
+use super::{Payload, decode, encode_faces};
+use crate::error::{Error, Result};
+use crate::shape::{Bounds, Mesh};
+use crate::surface::{Samples, Surface};
+
+/// Steps away from the surface that are tried, as parts of the mean edge.
+const STEPS: [f64; 4] = [0.01, 0.016, 0.026, 0.042];
+/// Steps along the surface, in sixteenths of that.
+const RATIO: u8 = 32;
+/// Points by which surfaces are compared.
+const SAMPLES: usize = 10_000;
+/// Rounds of fitting.
+const ROUNDS: usize = 3;
+/// Tries to meet a budget.
+const TRIES: usize = 4;
+/// Bits a face takes, to begin with.
+const FACE_BITS: f64 = 9.0;
+/// Faces that are left of the smallest mesh.
+const LEAST: usize = 4;
+/// Finest step, as a part of the mean edge.
+const FINEST: f64 = 0.0005;
+
+/// A coded mesh.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Coded {
+    pub payload: Payload,
+    pub vertices: usize,
+    /// Mean distance between its surface and the original's, there and back, in units of the mesh.
+    pub error: f64,
+}
+
+/// What an encoder is asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Goal {
+    /// The surface nearest to the original's in at most so many bytes.
+    Bytes(usize),
+    /// Few bytes for a surface that is off by about so much, in diagonals of the mesh's bounds.
+    Error(f64),
+}
+
+/// Codes a mesh.
+///
+/// # Errors
+/// [`Error::Shape`] if there are no faces or nothing fits.
+pub(crate) fn encode(mesh: &Mesh, goal: Goal) -> Result<Coded> {
+    let whole = bare(mesh);
+    if whole.faces.is_empty() {
+        return Err(Error::shape("the mesh has no faces with an area; code its vertices as a cloud"));
+    }
+    match goal {
+        Goal::Bytes(bytes) => within_bytes(whole, bytes),
+        Goal::Error(error) => within_error(&whole, error),
+    }
+}
+
+fn within_error(whole: &Bare, error: f64) -> Result<Coded> {
+    let original = Original::new(whole);
+    let step = error * original.diagonal;
+    let mut mesh = simplified(whole, Until::Error(step as f32));
+    if mesh.faces.is_empty() {
+        mesh = simplified(whole, Until::Faces(LEAST));
+    }
+    let rounds = if mesh.faces.len() < whole.faces.len() { ROUNDS } else { 0 };
+    fitted(&mut mesh, &original.samples, rounds);
+    original.coded(encode_faces(&mesh, step, RATIO)?)
+}
+
+fn within_bytes(whole: Bare, bytes: usize) -> Result<Coded> {
+    let ladder = ladder(whole, (bytes as f64 * 8.0 / FACE_BITS) as usize);
+    let original = Original::new(&ladder[0]);
+    let tried: Vec<Option<Coded>> =
+        STEPS.into_par_iter().map(|part| largest(&ladder, &original, part, bytes)).collect::<Result<_>>()?;
+    let best = tried.into_iter().flatten().min_by(|a, b| a.error.total_cmp(&b.error));
+    let mut best = best.ok_or_else(|| Error::shape(format!("the mesh does not fit {bytes} bytes; ask for more")))?;
+    // Where all faces fit, the rest goes into finer steps.
+    if best.payload.faces == ladder[0].faces.len()
+        && let Some(payload) = finest(&ladder[0], bytes)?
+    {
+        best = original.coded(payload)?;
+    }
+    Ok(best)
+}
+
+/// All faces with the finest steps that fit, if finer ones than the ordinary do.
+fn finest(whole: &Bare, bytes: usize) -> Result<Option<Payload>> {
+    let mut best = None;
+    let mut part = STEPS[0];
+    while part > FINEST {
+        part /= 2.0;
+        let payload = encode_faces(whole, part * mean_edge(whole), RATIO)?;
+        if payload.bytes.len() > bytes {
+            break;
+        }
+        best = Some(payload);
+    }
+    Ok(best)
+}
+
+/// Triangles with one vertex at a place.
+fn bare(mesh: &Mesh) -> Bare {
+    let mut ids = std::collections::HashMap::with_capacity(mesh.positions.len());
+    let mut positions = Vec::new();
+    let places: Vec<u32> = mesh
+        .positions
+        .iter()
+        .map(|&position| {
+            *ids.entry(position.map(|value| (value + 0.0).to_bits())).or_insert_with(|| {
+                positions.push(position);
+                positions.len() as u32 - 1
+            })
+        })
+        .collect();
+    let faces = mesh.faces.iter().map(|face| face.map(|n| places[n as usize]));
+    let faces: Vec<[u32; 3]> = faces.filter(|[a, b, c]| a != b && b != c && c != a).collect();
+    compact(&positions, &faces)
+}
+
+/// The mesh, and versions of it with a third of the faces each, down to a few times `least`: what is simplified further starts from one of
+/// them.
+fn ladder(whole: Bare, least: usize) -> Vec<Bare> {
+    let mut ladder = vec![whole];
+    while let Some(last) = ladder.last()
+        && last.faces.len() / 3 > 4 * least
+    {
+        let next = simplified(last, Until::Faces(last.faces.len() / 3));
+        if next.faces.is_empty() || next.faces.len() > last.faces.len() * 2 / 3 {
+            break;
+        }
+        ladder.push(next);
+    }
+    ladder
+}
+
+struct Original {
+    surface: Surface,
+    samples: Samples,
+    diagonal: f64,
+}
+
+impl Original {
+    fn new(mesh: &Bare) -> Self {
+        Self {
+            surface: Surface::new(&mesh.positions, &mesh.faces),
+            samples: Samples::new(&mesh.positions, &mesh.faces, SAMPLES),
+            diagonal: Bounds::of(&mesh.positions).map_or(0.0, |bounds| bounds.diagonal()).max(f64::MIN_POSITIVE),
+        }
+    }
+
+    fn coded(&self, payload: Payload) -> Result<Coded> {
+        let mesh = decode(&payload.bytes, payload.faces)?;
+        Ok(Coded { payload, vertices: mesh.positions.len(), error: self.error(&mesh) * self.diagonal })
+    }
+
+    fn error(&self, other: &Mesh) -> f64 {
+        let mean = |samples: &Samples, surface: &Surface| {
+            let far = |point| surface.nearest(point).map_or(self.diagonal, |nearest| nearest.squared.sqrt());
+            samples.points.iter().map(|&point| far(point)).sum::<f64>() / samples.points.len().max(1) as f64
+        };
+        let there = mean(&self.samples, &Surface::new(&other.positions, &other.faces));
+        (there + mean(&Samples::new(&other.positions, &other.faces, SAMPLES / 2), &self.surface)) / self.diagonal
+    }
+}
+
+/// The most faces that fit, with steps as a part of their mean edge.
+fn largest(ladder: &[Bare], original: &Original, part: f64, bytes: usize) -> Result<Option<Coded>> {
+    let all = ladder[0].faces.len();
+    let mut best: Option<Payload> = None;
+    let mut target = (bytes as f64 * 8.0 / FACE_BITS) as usize;
+    for _ in 0..TRIES {
+        let start = ladder.iter().rev().find(|mesh| mesh.faces.len() >= 2 * target).unwrap_or(&ladder[0]);
+        let mut mesh = simplified(start, Until::Faces(target.max(LEAST)));
+        let faces = mesh.faces.len();
+        if faces == 0 {
+            break;
+        }
+        fitted(&mut mesh, &original.samples, if faces < all { ROUNDS } else { 0 });
+        let payload = encode_faces(&mesh, part * mean_edge(&mesh), RATIO)?;
+        let share = bytes as f64 / payload.bytes.len() as f64;
+        if payload.bytes.len() <= bytes && best.as_ref().is_none_or(|best| payload.faces > best.faces) {
+            best = Some(payload);
+            if share < 1.03 || faces == all {
+                break;
+            }
+        }
+        target = (faces as f64 * share * 0.985) as usize;
+    }
+    best.map(|payload| original.coded(payload)).transpose()
+}
+
+fn mean_edge(mesh: &Bare) -> f64 {
+    let edges = mesh.faces.iter().flat_map(|&[a, b, c]| [(a, b), (b, c), (c, a)]);
+    let lengths = edges.map(|(a, b)| {
+        let (a, b) = (mesh.positions[a as usize], mesh.positions[b as usize]);
+        (0..3).map(|n| (f64::from(a[n]) - f64::from(b[n])).powi(2)).sum::<f64>().sqrt()
+    });
+    lengths.sum::<f64>() / (3 * mesh.faces.len()).max(1) as f64
+}

@@ -1,0 +1,98 @@
+//! Fewer triangles with vertices where they fit the surface best.
+
+use meshopt::SimplifyOptions;
+
+use crate::surface::{Samples, Surface};
+
+/// Triangles without attributes.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Bare {
+    pub positions: Vec<[f32; 3]>,
+    pub faces: Vec<[u32; 3]>,
+}
+
+/// How strongly a vertex stays where it was, in samples.
+const STAY: f64 = 0.3;
+
+/// When triangles are few enough.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Until {
+    /// There are about so many.
+    Faces(usize),
+    /// The surface would move further than this.
+    Error(f32),
+}
+
+/// Fewer faces of a mesh without duplicate positions. Small parts vanish first.
+pub(super) fn simplified(mesh: &Bare, until: Until) -> Bare {
+    let (faces, error) = match until {
+        Until::Faces(faces) => (faces, f32::MAX),
+        Until::Error(error) => (0, error),
+    };
+    let mut indices: Vec<u32> = mesh.faces.as_flattened().to_vec();
+    let mut positions = mesh.positions.clone();
+    let mut none = vec![];
+    let count = meshopt::simplify_with_update(
+        &mut indices,
+        &mut positions,
+        &mut none,
+        &[],
+        0,
+        None,
+        3 * faces,
+        error,
+        SimplifyOptions::Prune | SimplifyOptions::ErrorAbsolute,
+        None,
+    );
+    indices.truncate(count);
+    compact(&positions, indices.as_chunks::<3>().0)
+}
+
+/// Only the vertices that faces use.
+pub(super) fn compact(positions: &[[f32; 3]], faces: &[[u32; 3]]) -> Bare {
+    let mut places = vec![u32::MAX; positions.len()];
+    let mut kept = Bare::default();
+    for face in faces {
+        kept.faces.push(face.map(|n| {
+            let place = &mut places[n as usize];
+            if *place == u32::MAX {
+                *place = kept.positions.len() as u32;
+                kept.positions.push(positions[n as usize]);
+            }
+            *place
+        }));
+    }
+    kept
+}
+
+/// Moves the vertices so that the surface lies as near to samples of the original as it can: each sample pulls the corners of the face
+/// nearest to it towards itself.
+pub(super) fn fitted(mesh: &mut Bare, samples: &Samples, rounds: usize) {
+    for _ in 0..rounds {
+        let surface = Surface::new(&mesh.positions, &mesh.faces);
+        let mut pull = vec![([0.0f64; 3], STAY); mesh.positions.len()];
+        for &point in &samples.points {
+            let Some(nearest) = surface.nearest(point) else { continue };
+            let corners = mesh.faces[nearest.face];
+            let mut missing = point;
+            for (&corner, weight) in corners.iter().zip(nearest.weights) {
+                let position = mesh.positions[corner as usize];
+                for axis in 0..3 {
+                    missing[axis] -= weight * f64::from(position[axis]);
+                }
+            }
+            for (&corner, weight) in corners.iter().zip(nearest.weights) {
+                let (sum, total) = &mut pull[corner as usize];
+                for axis in 0..3 {
+                    sum[axis] += weight * missing[axis];
+                }
+                *total += weight * weight.max(0.5);
+            }
+        }
+        for (position, (sum, total)) in mesh.positions.iter_mut().zip(pull) {
+            for axis in 0..3 {
+                position[axis] += (sum[axis] / total) as f32;
+            }
+        }
+    }
+}

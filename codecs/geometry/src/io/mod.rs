@@ -1,0 +1,196 @@
+//! Shape files: PLY, OBJ, STL, glTF and XYZ, in and out.
+//!
+//! [`read`] tells the format by what is in a file. What a shape does not hold (materials, names, further properties) is dropped and said so.
+
+mod clean;
+mod gltf;
+mod obj;
+mod ply;
+mod stl;
+mod text;
+mod xyz;
+
+use crate::error::{Error, Result};
+use crate::shape::Shape;
+
+/// Formats that shapes are read from and written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// Polygon File Format; written as binary, little endian.
+    Ply,
+    /// Wavefront OBJ, without materials.
+    Obj,
+    /// Stereolithography; written as binary. Triangles only.
+    Stl,
+    /// glTF 2.0, JSON or binary; written as binary (GLB).
+    Gltf,
+    /// Text, a point a line: x y z, then red green blue.
+    Xyz,
+}
+
+impl Format {
+    /// The format of a file name's extension, without the dot, in any case.
+    ///
+    /// ```
+    /// use tessera_geometry::io::Format;
+    /// assert_eq!(Format::from_extension("GLB"), Some(Format::Gltf));
+    /// assert_eq!(Format::from_extension("fbx"), None);
+    /// ```
+    pub fn from_extension(extension: &str) -> Option<Self> {
+        match extension.to_ascii_lowercase().as_str() {
+            "ply" => Some(Self::Ply),
+            "obj" => Some(Self::Obj),
+            "stl" => Some(Self::Stl),
+            "glb" | "gltf" => Some(Self::Gltf),
+            "xyz" => Some(Self::Xyz),
+            _ => None,
+        }
+    }
+
+    /// The format that bytes are in, by their content; `None` for no known one.
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        if bytes.starts_with(b"ply\n") || bytes.starts_with(b"ply\r") {
+            return Some(Self::Ply);
+        }
+        if gltf::is_gltf(bytes) {
+            return Some(Self::Gltf);
+        }
+        if stl::is_stl(bytes) {
+            return Some(Self::Stl);
+        }
+        if obj::is_obj(bytes) {
+            return Some(Self::Obj);
+        }
+        xyz::is_xyz(bytes).then_some(Self::Xyz)
+    }
+
+    /// Its usual name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ply => "PLY",
+            Self::Obj => "OBJ",
+            Self::Stl => "STL",
+            Self::Gltf => "glTF",
+            Self::Xyz => "XYZ",
+        }
+    }
+}
+
+/// What a shape file may ask for, checked before anything is allocated for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IoLimits {
+    /// Points or vertices. Default 2^25: 400 MB as positions.
+    pub max_points: u64,
+    /// Triangles. Default 2^26: 800 MB as indices.
+    pub max_faces: u64,
+}
+
+impl Default for IoLimits {
+    fn default() -> Self {
+        Self { max_points: 1 << 25, max_faces: 1 << 26 }
+    }
+}
+
+/// A shape as read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Input {
+    /// The shape; it passes [`Shape::check`].
+    pub shape: Shape,
+    /// What it was read from.
+    pub format: Format,
+    /// What was dropped or repaired, each in one line.
+    pub notes: Vec<String>,
+}
+
+/// A shape as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// What the format does not hold, each in one line.
+    pub notes: Vec<String>,
+}
+
+/// Where files beside a file come from: by the relative path that it names, as it is there.
+pub type Siblings<'a> = dyn Fn(&str) -> Option<Vec<u8>> + 'a;
+
+/// Reads a shape file. A mesh without faces is a cloud.
+///
+/// `siblings` finds the buffers of a glTF file that lie beside it.
+///
+/// # Errors
+/// [`Error::Shape`] if the bytes are no readable shape, are damaged, end too early, hold no points, a mesh's coordinates that are
+/// not finite or an index without a vertex; [`Error::Limit`] if the shape exceeds `limits`.
+pub fn read(bytes: &[u8], limits: &IoLimits, siblings: &Siblings<'_>) -> Result<Input> {
+    if bytes.is_empty() {
+        return Err(Error::shape("the file is empty; use a shape with content"));
+    }
+    let Some(format) = Format::of(bytes) else {
+        return Err(Error::shape("it is no shape in a known format; use PLY, OBJ, STL, glTF or XYZ"));
+    };
+    let mut notes = Vec::new();
+    let mesh = match format {
+        Format::Ply => ply::read(bytes, limits, &mut notes),
+        Format::Obj => obj::read(bytes, limits, &mut notes),
+        Format::Stl => stl::read(bytes, limits, &mut notes),
+        Format::Gltf => gltf::read(bytes, limits, siblings, &mut notes),
+        Format::Xyz => xyz::read(bytes, limits, &mut notes),
+    }?;
+    let shape = clean::clean(mesh, format, &mut notes)?;
+    Ok(Input { shape, format, notes })
+}
+
+/// Writes a shape file.
+///
+/// # Errors
+/// [`Error::Shape`] for a shape that does not pass [`Shape::check`], or of which the format holds nothing.
+pub fn write(shape: &Shape, format: Format) -> Result<Output> {
+    shape.check()?;
+    let mut notes = Vec::new();
+    let bytes = match format {
+        Format::Ply => ply::write(shape),
+        Format::Obj => obj::write(shape),
+        Format::Stl => stl::write(shape, &mut notes)?,
+        Format::Gltf => gltf::write(shape)?,
+        Format::Xyz => xyz::write(shape, &mut notes),
+    };
+    Ok(Output { bytes, notes })
+}
+
+/// Fails when a claim exceeds a limit.
+fn check(what: &'static str, claimed: u64, limit: u64) -> Result<()> {
+    match claimed > limit {
+        true => Err(Error::Limit { what, claimed, limit }),
+        false => Ok(()),
+    }
+}
+
+/// What every format's writer needs of a shape.
+struct View<'a> {
+    positions: &'a [[f32; 3]],
+    faces: &'a [[u32; 3]],
+    normals: Option<&'a [[f32; 3]]>,
+    uvs: Option<&'a [[f32; 2]]>,
+    colors: Option<&'a [[u8; 3]]>,
+}
+
+impl<'a> View<'a> {
+    fn of(shape: &'a Shape) -> Self {
+        match shape {
+            Shape::Mesh(mesh) => Self {
+                positions: &mesh.positions,
+                faces: &mesh.faces,
+                normals: mesh.normals.as_deref(),
+                uvs: mesh.uvs.as_deref(),
+                colors: mesh.colors.as_deref(),
+            },
+            Shape::Cloud(cloud) => Self {
+                positions: &cloud.positions,
+                faces: &[],
+                normals: cloud.normals.as_deref(),
+                uvs: None,
+                colors: cloud.colors.as_deref(),
+            },
+        }
+    }
+}

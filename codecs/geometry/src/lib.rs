@@ -1,0 +1,31 @@
+//! Points to a few bits each, meshes to hundreds of bytes, and back.
+//!
+//! ```text
+//! file ──io──▶ Cloud ──lattice──▶ places ──octree──▶ levels and attributes ──core/entropy──▶ core/container ──▶ .tsr
+//!         └──▶ Mesh ──decimated──▶ faces and vertices ─────────────────────────▶│
+//! ```
+//!
+//! - [`io`]: PLY, OBJ, STL, glTF and XYZ files in and out.
+//! - [`Shape`]: what every other part works on, a [`Mesh`] or a [`Cloud`].
+//! - [`encode`], [`decode`]: shapes to `.tsr` files and back. No model pack is needed.
+//! - [`inspect`]: what a file holds.
+//! - [`metrics`]: how far two surfaces or two sets of points are apart.
+//!
+//! Everything between places and bytes is integer arithmetic. Bytes from outside never panic this crate and never make it allocate past
+//! [`tessera_core::Limits`] and [`IoLimits`].
+
+mod codec;
+mod decimated;
+mod error;
+pub mod io;
+mod lattice;
+pub mod metrics;
+mod octree;
+mod shape;
+mod surface;
+
+pub use codec::{DecodeOptions, Decoded, EncodeOptions, Encoded, Inspection, MeshTarget, decode, encode, inspect};
+pub use error::{Error, Result};
+pub use io::IoLimits;
+pub use lattice::Precision;
+pub use shape::{Bounds, Cloud, Mesh, Shape};

@@ -1,0 +1,4 @@
+//! How far two shapes are apart.
+
+pub mod points;
+pub mod surfaces;
