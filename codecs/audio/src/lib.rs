@@ -27,7 +27,7 @@ mod spectrum;
 mod stream;
 
 pub use codec::{
-    AudioCodec, CodecOptions, DecodeOptions, Decoded, EncodeOptions, Encoded, Inspection, Source, Stereo, Tokens,
+    AudioCodec, CodecOptions, Cost, DecodeOptions, Decoded, EncodeOptions, Encoded, Inspection, Source, Stereo, Tokens,
     inspect,
 };
 pub use error::{Error, Result};

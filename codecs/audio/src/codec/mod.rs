@@ -20,7 +20,7 @@ pub use decode::Decoded;
 pub use encode::Encoded;
 pub use inspect::{Inspection, inspect};
 pub use options::{CodecOptions, DecodeOptions, EncodeOptions, Source, Stereo};
-pub use tokens::Tokens;
+pub use tokens::{Cost, Tokens};
 
 /// Encoder and decoder of sounds with one model pack.
 ///

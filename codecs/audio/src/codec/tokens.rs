@@ -1,8 +1,10 @@
 //! Sounds as bare tokens, for language models.
 
 use tessera_core::container::Channels;
+use tessera_core::entropy::{encode_tokens, ideal_bits};
+use tessera_core::{Limits, TokenGrid};
 
-use super::AudioCodec;
+use super::{AudioCodec, segments};
 use crate::error::{Error, Result};
 use crate::sound::Sound;
 
@@ -20,6 +22,15 @@ pub struct Tokens {
     pub layout: Channels,
     /// Tokens of each channel in the order of time: token n stands for the samples from n hops on.
     pub channels: Vec<Vec<u16>>,
+}
+
+/// Bits that coding tokens takes.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Cost {
+    /// By the prior's own probabilities.
+    pub ideal: f64,
+    /// As written.
+    pub written: f64,
 }
 
 impl AudioCodec {
@@ -56,6 +67,27 @@ impl AudioCodec {
         };
         let channels = tokens.channels.iter().map(decode).collect::<Result<Vec<_>>>()?;
         Ok(Sound { rate: self.rate(), channels: to_left_right(tokens.layout, channels) })
+    }
+
+    /// What tokens cost in a file, segment by segment, with the prior that files are written with. Needs no ONNX Runtime.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a depth that the codebook does not have; [`Error::Core`] for tokens of more bits or of too many.
+    pub fn cost_of(&self, tokens: &Tokens) -> Result<Cost> {
+        self.model.check_depth(tokens.depth)?;
+        let prior = self.model.prior(self.model.default_prior())?;
+        let mut cost = Cost::default();
+        for channel in &tokens.channels {
+            let mut rest = &channel[..];
+            for band in segments::split(channel.len() as u64, tokens.layout.count(), &Limits::default())? {
+                let (own, after) = rest.split_at(band.shape.t as usize);
+                rest = after;
+                let grid = TokenGrid::from_tokens(band.shape, &[tokens.depth], own.to_vec())?;
+                cost.ideal += ideal_bits(&grid, prior)?;
+                cost.written += 8.0 * encode_tokens(&grid, prior)?.len() as f64;
+            }
+        }
+        Ok(cost)
     }
 
     /// Checks that a sound can be encoded as it is.
