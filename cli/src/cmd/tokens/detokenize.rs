@@ -115,9 +115,8 @@ fn sound(shared: &Shared, job: &Job, arguments: &Detokenize, form: SoundForm, ou
     let offset = found.offset.unwrap_or(arguments.offset);
     let channels =
         found.channels.into_iter().map(|tokens| lowered(tokens, offset, depth)).collect::<Result<Vec<_>>>()?;
-    let (count, hop) = (channels.first().map_or(0, Vec::len) as u64, codec.hop() as u64);
-    let whole = (count * hop).saturating_sub((codec.delay_samples() as u64).saturating_sub(hop));
-    let samples = found.samples.or(arguments.samples).unwrap_or(whole);
+    let count = channels.first().map_or(0, Vec::len) as u64;
+    let samples = found.samples.or(arguments.samples).unwrap_or(codec.samples_of(count));
     if samples == 0 || samples > Limits::default().max_samples {
         let what = format!("{count} tokens are those of {samples} samples");
         return Err(Failure::new(Exit::Input, what, "check that it holds tokens of a sound of some length"));

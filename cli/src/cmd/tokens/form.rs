@@ -82,7 +82,8 @@ impl Form {
                 };
                 let shape = vec![tokens.tokens.len(), tokens.tokens.first().map_or(0, Vec::len)];
                 let view = TensorView::new(kind, shape, &data).map_err(|error| refused(&error))?;
-                safetensors::serialize([("tokens", view)], Some(tokens.about.metadata())).map_err(|error| refused(&error))
+                safetensors::serialize([("tokens", view)], Some(tokens.about.metadata()))
+                    .map_err(|error| refused(&error))
             }
         }
     }
@@ -289,10 +290,7 @@ mod tests {
             samples: 300,
             layout: "mid_side",
         };
-        Tokenised {
-            about,
-            tokens: vec![vec![offset, 4095 + offset], vec![17 + offset, 3 + offset]],
-        }
+        Tokenised { about, tokens: vec![vec![offset, 4095 + offset], vec![17 + offset, 3 + offset]] }
     }
 
     #[test]

@@ -161,7 +161,8 @@ pub fn run(arguments: &Tokens) -> Result<std::result::Result<(), Exit>> {
     let work = |(): &mut (), entry: &Entry| {
         tokenise(&shared, entry, arguments, form, output).map_err(|f| f.at(&entry.job.source))
     };
-    let done = |entry: &Entry, result: &Result<Report>| if form == Form::Tar { writer.add(entry, result) } else { Ok(()) };
+    let done =
+        |entry: &Entry, result: &Result<Report>| if form == Form::Tar { writer.add(entry, result) } else { Ok(()) };
     Ok(each(&entries, workers, arguments.output.json, work, done))
 }
 

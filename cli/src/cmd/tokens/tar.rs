@@ -64,7 +64,8 @@ pub fn places(path: &Path) -> io::Result<Option<Vec<Place>>> {
     for entry in Archive::new(file).entries_with_seek()? {
         let entry = entry?;
         let size = entry.size().checked_next_multiple_of(BLOCK);
-        let end = size.and_then(|size| entry.raw_file_position().checked_add(size)).ok_or(io::ErrorKind::InvalidData)?;
+        let end =
+            size.and_then(|size| entry.raw_file_position().checked_add(size)).ok_or(io::ErrorKind::InvalidData)?;
         let start = std::mem::replace(&mut at, end);
         let Some((key, _)) = member(&entry.path()?).filter(|_| entry.header().entry_type() == EntryType::Regular)
         else {

@@ -23,6 +23,8 @@ pub struct Decoded {
     pub source: Option<Source>,
     /// What was lost of a damaged file, one sentence each. Empty unless salvaging.
     pub losses: Vec<String>,
+    /// Whether networks that look at all of a sound saw it in windows: then the sound is an approximation.
+    pub windowed: bool,
 }
 
 /// What a whole file says of its tokens, checked against the pack and the limits.
@@ -52,31 +54,30 @@ impl AudioCodec {
         let mut channels = Vec::new();
         let mut found = 0;
         for channel in 0..plan.layout.count() {
-            let mut decoder = self.stream_decoder(plan.depth)?;
-            decoder.end_at(plan.samples);
-            let mut samples = Vec::new();
+            let mut decoder = self.channel_decoder(plan.depth, plan.samples, options.windowed)?;
             for (n, segment) in plan.segments.iter().enumerate() {
                 match plan.tokens(&chunks, n, channel) {
                     Ok(tokens) => {
                         found += 1;
-                        samples.extend(decoder.push(&tokens)?);
+                        decoder.push(&tokens)?;
                     }
                     Err(error) if options.salvage => {
                         let at = decoder.tokens() as f64 / self.tokens_per_second();
                         let length = f64::from(segment.shape.t) / self.tokens_per_second();
                         losses.push(format!("{length:.1} s from {at:.1} s on are lost and concealed: {error}"));
-                        samples.extend(decoder.conceal(segment.shape.t.into())?);
+                        decoder.conceal(segment.shape.t)?;
                     }
                     Err(error) => return Err(error),
                 }
             }
-            channels.push(samples);
+            channels.push(decoder.finish()?);
         }
         if found == 0 {
             return Err(Error::corrupt("no tokens survive"));
         }
         let sound = Sound { rate: self.rate(), channels: to_left_right(plan.layout, channels) };
-        Ok(Decoded { sound, source: plan.source, losses })
+        let windowed = self.is_cut(plan.samples, options.windowed);
+        Ok(Decoded { sound, source: plan.source, losses, windowed })
     }
 
     /// The tokens of a whole file made with this codec's pack. Needs no ONNX Runtime.
@@ -87,7 +88,7 @@ impl AudioCodec {
         if container::is_live(bytes, limits) {
             return Err(Error::sound("the file is a live stream; decode it"));
         }
-        let (header, chunks, _) = read(bytes, &DecodeOptions { limits: *limits, salvage: false })?;
+        let (header, chunks, _) = read(bytes, &DecodeOptions { limits: *limits, ..Default::default() })?;
         let plan = self.plan(&header, limits)?;
         let channel = |channel: u8| {
             let segments = (0..plan.segments.len()).map(|n| plan.tokens(&chunks, n, channel));
@@ -153,7 +154,7 @@ impl AudioCodec {
         match losses.first() {
             Some(loss) if !options.salvage => Err(Error::corrupt(loss.clone())),
             _ if samples.is_empty() => Err(Error::corrupt("no tokens survive")),
-            _ => Ok(Decoded { sound: Sound::mono(self.rate(), samples), source: None, losses }),
+            _ => Ok(Decoded { sound: Sound::mono(self.rate(), samples), source: None, losses, windowed: false }),
         }
     }
 }

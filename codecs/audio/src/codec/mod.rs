@@ -1,5 +1,6 @@
 //! Sounds to `.tsr` bytes and back.
 
+mod channel;
 mod decode;
 mod encode;
 mod inspect;
@@ -76,6 +77,11 @@ impl AudioCodec {
         self.model.parts.search_lambda
     }
 
+    /// Whether sounds can be coded as they come. Networks that run on whole sounds cannot: there are no streams then.
+    pub fn is_live(&self) -> bool {
+        self.model.is_live()
+    }
+
     /// Most samples that go into an encoder after a sample before the decoder gives it: the window.
     pub fn delay_samples(&self) -> usize {
         self.model.spectrum.window()
@@ -83,13 +89,30 @@ impl AudioCodec {
 
     /// Tokens of a sound of `samples` samples.
     pub fn token_count(&self, samples: u64) -> u64 {
-        self.model.spectrum.frames(samples)
+        self.model.frames(samples)
+    }
+
+    /// Samples that so many tokens can be of, at most.
+    pub fn samples_of(&self, tokens: u64) -> u64 {
+        let beyond = if self.is_live() { self.model.spectrum.overlap() as u64 } else { 0 };
+        tokens.saturating_mul(self.hop() as u64).saturating_sub(beyond)
+    }
+
+    /// Whether a sound of so many samples is decoded in windows, which is an approximation: it is longer than the pack's networks, which
+    /// look at all of a sound, can see at once.
+    pub fn is_windowed(&self, samples: u64) -> bool {
+        self.is_cut(samples, false)
+    }
+
+    fn is_cut(&self, samples: u64, windowed: bool) -> bool {
+        let tokens = usize::try_from(self.token_count(samples)).unwrap_or(usize::MAX);
+        self.model.whole().is_ok_and(|whole| whole.is_cut(tokens, windowed))
     }
 
     /// A stream of tokens of `depth` bits from samples of one channel.
     ///
     /// # Errors
-    /// [`Error::Parameter`](crate::Error::Parameter) for a depth that the codebook does not have.
+    /// [`Error::Parameter`](crate::Error::Parameter) for a depth that the codebook does not have, or where sounds are coded whole only.
     pub fn stream_encoder(&self, depth: u8) -> Result<StreamEncoder> {
         StreamEncoder::new(Arc::clone(&self.model), depth)
     }
@@ -97,7 +120,7 @@ impl AudioCodec {
     /// A stream of samples of one channel from tokens of `depth` bits.
     ///
     /// # Errors
-    /// [`Error::Parameter`](crate::Error::Parameter) for a depth that the codebook does not have.
+    /// As [`stream_encoder`](Self::stream_encoder).
     pub fn stream_decoder(&self, depth: u8) -> Result<StreamDecoder> {
         StreamDecoder::new(Arc::clone(&self.model), depth)
     }
@@ -105,8 +128,10 @@ impl AudioCodec {
     /// A live stream from samples of one channel.
     ///
     /// # Errors
-    /// [`Error::Parameter`](crate::Error::Parameter) or [`Error::Core`](crate::Error::Core) for options out of range.
+    /// [`Error::Parameter`](crate::Error::Parameter) or [`Error::Core`](crate::Error::Core) for options out of range, or where sounds are
+    /// coded whole only.
     pub fn live_writer(&self, options: LiveOptions) -> Result<LiveWriter> {
+        self.model.check_live()?;
         LiveWriter::new(Arc::clone(&self.model), options)
     }
 
@@ -120,7 +145,7 @@ impl AudioCodec {
         Ok(options.bits_per_second(depth, header, self.tokens_per_second()))
     }
 
-    /// A reader of live streams.
+    /// A reader of live streams. Where sounds are coded whole only, it refuses the first packet.
     pub fn live_reader(&self, limits: Limits) -> LiveReader {
         LiveReader::new(Arc::clone(&self.model), limits)
     }

@@ -81,4 +81,7 @@ pub struct DecodeOptions {
     pub limits: Limits,
     /// Decode what survives of a damaged file instead of refusing it: what is lost is concealed.
     pub salvage: bool,
+    /// With a pack whose networks look at all of a sound: decode in windows even what could be decoded whole. What is longer than the pack
+    /// allows always is.
+    pub windowed: bool,
 }

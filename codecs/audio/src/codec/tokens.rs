@@ -8,9 +8,6 @@ use super::{AudioCodec, segments};
 use crate::error::{Error, Result};
 use crate::sound::Sound;
 
-/// Samples that are encoded at once.
-const PIECE: usize = 1 << 16;
-
 /// The tokens of a sound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tokens {
@@ -41,7 +38,8 @@ impl AudioCodec {
     /// [`Error::Parameter`] for a depth that the codebook does not have; [`Error::Models`] if ONNX Runtime is missing or fails.
     pub fn tokens(&self, sound: &Sound, depth: u8) -> Result<Tokens> {
         let layout = self.check_sound(sound)?;
-        let channels = sound.channels.iter().map(|channel| self.channel_tokens(channel, depth));
+        self.model.check_depth(depth)?;
+        let channels = sound.channels.iter().map(|channel| Ok(self.model.nearest(depth, &self.latents(channel)?)));
         Ok(Tokens { depth, samples: sound.len() as u64, layout, channels: channels.collect::<Result<_>>()? })
     }
 
@@ -61,9 +59,9 @@ impl AudioCodec {
             )));
         }
         let decode = |channel: &Vec<u16>| {
-            let mut decoder = self.stream_decoder(tokens.depth)?;
-            decoder.end_at(tokens.samples);
-            decoder.push(channel)
+            let mut decoder = self.channel_decoder(tokens.depth, tokens.samples, false)?;
+            decoder.push(channel)?;
+            decoder.finish()
         };
         let channels = tokens.channels.iter().map(decode).collect::<Result<Vec<_>>>()?;
         Ok(Sound { rate: self.rate(), channels: to_left_right(tokens.layout, channels) })
@@ -105,16 +103,6 @@ impl AudioCodec {
             2 => Ok(Channels::LeftRight),
             n => Err(Error::sound(format!("the sound has {n} channels where 1 or 2 can be coded; mix it down"))),
         }
-    }
-
-    fn channel_tokens(&self, samples: &[f32], depth: u8) -> Result<Vec<u16>> {
-        let mut encoder = self.stream_encoder(depth)?;
-        let mut tokens = Vec::new();
-        for piece in samples.chunks(PIECE) {
-            tokens.extend(encoder.push(piece)?);
-        }
-        tokens.extend(encoder.finish()?);
-        Ok(tokens)
     }
 }
 

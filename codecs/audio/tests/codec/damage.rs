@@ -61,9 +61,9 @@ fn claims_beyond_the_limits_or_the_pack_are_refused() {
         assert!(refused(&bad, false).is_some());
     }
     let limits = Limits { max_samples: 6_399, ..Limits::default() };
-    assert!(codec().decode(&file, &DecodeOptions { limits, salvage: false }).is_err());
+    assert!(codec().decode(&file, &DecodeOptions { limits, ..DecodeOptions::default() }).is_err());
     let limits = Limits { max_tokens: 34, ..Limits::default() };
-    assert!(codec().decode(&file, &DecodeOptions { limits, salvage: false }).is_err());
+    assert!(codec().decode(&file, &DecodeOptions { limits, ..DecodeOptions::default() }).is_err());
 }
 
 #[test]
