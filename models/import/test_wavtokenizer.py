@@ -65,9 +65,13 @@ def checkpoint(rate: int, path: Path) -> WavTokenizer:
             if name.endswith(("scale.weight", "shift.weight")):
                 value.copy_(torch.randn_like(value) * 0.2 + name.endswith("scale.weight"))
         samples = torch.from_numpy(speech(8).astype(np.float32) / 32768)[None]
-        latents = network.latents(samples)[0].T
-        spread = (latents - latents.mean(0)).square().mean().sqrt()
-        network.codebook.copy_(latents[torch.randint(len(latents), (4096,))] + 0.7 * spread * torch.randn(4096, 512))
+        # Random layers hardly tell sounds apart: latents around zero and of size one are like those of a trained encoder.
+        latents, last = network.latents(samples)[0].T, network.encoder.model[-1].conv.conv
+        mean, spread = latents.mean(0), latents.std(0).mean()
+        last.weight_g /= spread
+        last.bias.copy_((last.bias - mean) / spread)
+        latents = (latents - mean) / spread
+        network.codebook.copy_(latents[torch.randint(len(latents), (4096,))] + 0.7 * torch.randn(4096, 512))
         loudness = network.decode(network.tokens(samples)).square().mean().sqrt()
         network.head.out.bias[: network.shape.n_fft // 2 + 1] += torch.log(0.1 / loudness)
     state = {name: value.clone() for name, value in network.state_dict().items()}

@@ -61,7 +61,7 @@ impl Worker {
     }
 
     fn chosen<M: 'static>(&self, anchor: Anchor<M>) -> Anchor<M> {
-        anchor.map(|codec| Box::new(AtRates::new(codec, &self.anchor_rates)) as Box<dyn Codec<M>>)
+        Ok(Box::new(AtRates::new(anchor?, &self.anchor_rates)?))
     }
 
     fn voice(&self) -> Result<Box<dyn anchors::Codec<Speech>>> {

@@ -100,8 +100,16 @@ pub struct AtRates<M> {
 
 impl<M> AtRates<M> {
     /// `codec` at `values`, or at its whole ladder where they are none.
-    pub fn new(codec: Box<dyn Codec<M>>, values: &[f64]) -> Self {
-        Self { codec, values: values.to_vec() }
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] where no step has one of them.
+    pub fn new(codec: Box<dyn Codec<M>>, values: &[f64]) -> Result<Self> {
+        let chosen = Self { codec, values: values.to_vec() };
+        if chosen.ladder().is_empty() {
+            let steps: Vec<String> = chosen.codec.ladder().into_iter().map(|rate| rate.name).collect();
+            return Err(Error::Parameter(format!("no step of its ladder was chosen; they are {}", steps.join(", "))));
+        }
+        Ok(chosen)
     }
 }
 
