@@ -26,7 +26,7 @@ enum Networks {
     /// A few frames at a time.
     Step { encoders: Pool, decoders: Pool },
     /// On whole sounds.
-    Whole(Whole),
+    Whole(Box<Whole>),
 }
 
 impl Model {
@@ -39,7 +39,7 @@ impl Model {
             encoders: Pool::new(parts.encoder.clone(), (3 * bins, dim), sessions),
             decoders: Pool::new(parts.decoder.clone(), (dim, 2 * bins), sessions),
         };
-        let networks = Whole::of(&parts, sessions).map_or_else(step, Networks::Whole);
+        let networks = Whole::of(&parts, sessions).map_or_else(step, |whole| Networks::Whole(Box::new(whole)));
         Ok(Self { networks, spectrum, parts, pack })
     }
 
