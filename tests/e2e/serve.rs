@@ -121,7 +121,7 @@ fn what_it_cannot_do_it_says_at_once() {
         command
     };
     fails(&mut serve(&["--listen", "0.0.0.0:0"]), 2, "--key-file");
-    fails(&mut serve(&["--listen", "0.0.0.0:0"]).env("TESSERA_KEY", "short"), 2, "at least 16");
+    fails(serve(&["--listen", "0.0.0.0:0"]).env("TESSERA_KEY", "short"), 2, "at least 16");
     fails(serve(&["--key-file"]).arg(out.path().join("none.txt")), 1, "no such file");
     fails(&mut serve(&["--listen", "nowhere"]), 2, "--listen");
     fails(&mut serve(&["--allow-origin", "example.org"]), 2, "https://example.org");
