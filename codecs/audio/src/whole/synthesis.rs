@@ -68,9 +68,9 @@ mod tests {
     fn equal_frames_of_a_period_of_a_hop_are_that_sound_up_to_both_ends() {
         let spectrum = Spectrum::new(320, 1280);
         // A cosine of 4 periods a frame, one a hop: every frame has the same phase.
-        let mut row = vec![-40.0; 2 * spectrum.bins()];
+        let mut row = vec![-40.0_f32; 2 * spectrum.bins()];
         row[spectrum.bins()..].fill(0.0);
-        row[4] = 3.0;
+        row[4] = 3.0_f32;
         let height = row[4].exp() * 2.0 / 1280.0;
         let mut synthesis = Synthesis::new(&spectrum);
         (0..9).for_each(|_| synthesis.push(&row));

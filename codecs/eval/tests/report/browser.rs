@@ -71,6 +71,7 @@ impl Browser {
     }
 
     /// Opens the page of a server, which may load more from there.
+    #[allow(dead_code)] // the tests of the live server include this file, too
     pub fn open_site(&mut self, address: &str, width: u32) {
         self.home = format!("http://{address}/");
         self.visit(&self.home.clone(), width);
