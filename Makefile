@@ -4,7 +4,7 @@ CARGO ?= cargo
 RATES ?= 0.02 0.05 0.12
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help setup build demo test test-rust test-browser bench bench-large bench-memory bench-geometry eval lint deny clean
+.PHONY: help setup build demo test test-rust test-browser test-import bench bench-live bench-large bench-memory bench-geometry eval eval-speech lint deny clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,15 @@ test-browser: ## the pages of a report and of the live server in headless Chromi
 	$(CARGO) test --locked -p tessera-eval --test report -- --ignored
 	$(CARGO) test --locked -p tessera-serve --test live -- --ignored
 
+# Not part of `make test`: PyTorch is large. IMPORT keeps its environment.
+IMPORT ?= target/import
+test-import: setup ## WavTokenizer checkpoints of random weights through importer and program, beside PyTorch
+	@[ -x $(IMPORT)/bin/python ] || python3 -m venv $(IMPORT)
+	$(IMPORT)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(IMPORT)/bin/python -m pip install --quiet --disable-pip-version-check --group models/pyproject.toml:import
+	$(CARGO) build --release --locked -p tessera-cli
+	$(IMPORT)/bin/python -W ignore models/import/test_wavtokenizer.py target/release/tessera
+
 bench: setup ## criterion benches: whole encode and decode, token coding
 	$(CARGO) bench --locked -p tessera-tests
 
@@ -68,9 +77,38 @@ eval: $(HELDOUT) $(if $(LPIPS),$(EVAL)/models/lpips-alex.tpack) ## bits against 
 	target/release/tessera eval $(HELDOUT) -o $(EVAL)/report --title "Held-out photos"
 	target/release/readme $(EVAL)/report
 
+# The same for speech, on Russian clips of a package that gives no training clip. DNSMOS comes from the PyPI package speechmos; its weights are
+# no part of the suite.
+SPEECHMOS = $(EVAL)/speechmos
+METRICS = $(EVAL)/models/dnsmos.tpack $(EVAL)/models/dnsmos-p808.tpack
+
+eval-speech: export TESSERA_MODELS ?= $(abspath $(EVAL))/models
+eval-speech: $(EVAL)/speech/heldout $(METRICS) ## the same on held-out speech beside Opus and Codec2; writes README.md's figures of speech
+	./setup.sh --eval
+	$(CARGO) build --release --locked -p tessera-cli -p tessera-tests --bins --features tessera-cli/ffmpeg
+	$(CARGO) test --release --locked -p tessera-eval --test speech -- --ignored
+	target/release/tessera stats $(EVAL)/speech/heldout
+	target/release/tessera eval $(EVAL)/speech/heldout -o $(EVAL)/report-speech --title "Held-out Russian speech" --depths 12 --anchor-rates 6,1300,3200
+	target/release/readme $(EVAL)/report-speech
+
 $(PYTHON):
 	python3 -m venv $(EVAL)/venv
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check numpy pillow onnxruntime
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --group models/pyproject.toml:eval
+
+$(EVAL)/speech/heldout: | $(PYTHON)
+	$(PYTHON) models/training/corpus_speech.py --held-out-only --out $(EVAL)/speech.part --cache $(EVAL)/packages
+	mv $(EVAL)/speech.part $(EVAL)/speech
+
+$(SPEECHMOS): | $(PYTHON)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --target $@ speechmos
+
+$(EVAL)/models/dnsmos.tpack: GRAPH = sig_bak_ovr.onnx
+$(EVAL)/models/dnsmos-p808.tpack: GRAPH = model_v8.onnx
+$(METRICS): $(EVAL)/models/%.tpack: | $(SPEECHMOS)
+	mkdir -p $(@D)
+	$(PYTHON) models/training/metric_pack.py --metric $* --graph $(SPEECHMOS)/speechmos/dnsmos_models/$(GRAPH) --licence MIT \
+	  --notice $(SPEECHMOS)/speechmos-*.dist-info/LICENSE.txt --archive $@
 
 $(EVAL)/corpus/heldout: | $(PYTHON)
 	$(PYTHON) models/training/corpus.py --held-out-only --out $(EVAL)/corpus.part --cache $(EVAL)/packages

@@ -3,10 +3,11 @@
 //! A *pack* is everything that one codec needs to know: ONNX graphs, codebook, trained prior, licence and model card, held
 //! together by a manifest (`pack.toml`) that carries the SHA-256 of every part. The first eight bytes of the manifest's own
 //! SHA-256 name the pack inside coded files, so a file can say exactly which weights it needs. A *metric pack* is found and
-//! verified like any other, but holds one graph that compares two pictures.
+//! verified like any other, but holds one graph that compares two pictures or listens to a sound.
 //!
 //! [`Store`] finds packs (a folder, the user's packs, those built into the program), [`Pack`] verifies and reads one,
-//! [`runtime`] finds and loads the ONNX Runtime library, [`Session`] runs a graph, [`StepSession`] one that goes frame by frame.
+//! [`runtime`] finds and loads the ONNX Runtime library, [`Session`] runs a graph, [`StepSession`] one that goes frame by
+//! frame, [`ArraySession`] one of any one array.
 //!
 //! ```no_run
 //! use tessera_core::container::Modality;
@@ -30,7 +31,10 @@ mod step;
 mod store;
 
 pub use error::{Error, Result};
-pub use pack::{AudioPack, AudioSection, Graph, ImagePack, ImageSection, Manifest, MetricSection, Pack, Part};
-pub use session::{PairSession, Session};
+pub use pack::{
+    AudioPack, AudioSection, Graph, ImagePack, ImageSection, Manifest, MetricInput, MetricSection, Pack, Part,
+    PictureInput, SoundFeatures, SoundInput, WholeGraphs, WholeSection,
+};
+pub use session::{ArraySession, PairSession, Session};
 pub use step::StepSession;
 pub use store::{Found, Origin, Store};

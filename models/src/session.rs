@@ -84,6 +84,43 @@ impl PairSession {
     }
 }
 
+/// A graph of one f32 array to another.
+///
+/// The options are those of [`Session`].
+#[derive(Debug)]
+pub struct ArraySession {
+    name: String,
+    session: OrtSession,
+}
+
+impl ArraySession {
+    /// Prepares a graph to run on `threads` threads. Loads the runtime if it is not loaded yet.
+    ///
+    /// # Errors
+    /// As [`Session::load`].
+    pub fn load(graph: &Graph, threads: usize) -> Result<Self> {
+        let session = open(graph, threads, (1, 1))?;
+        Ok(Self { name: graph.name.clone(), session })
+    }
+
+    /// Runs the graph on an array of the given shape, in C order; returns another.
+    ///
+    /// # Errors
+    /// [`Error::Graph`] where the runtime refuses the input or the output is not f32.
+    ///
+    /// # Panics
+    /// If the values are not as many as the shape says.
+    pub fn run(&mut self, shape: &[usize], values: &[f32]) -> Result<(Vec<usize>, Vec<f32>)> {
+        assert_eq!(shape.iter().product::<usize>(), values.len(), "values of this shape");
+        let failed = |error: ort::Error| Error::Graph { graph: self.name.clone(), what: error.to_string() };
+        let tensor = TensorRef::from_array_view((shape.to_vec(), values)).map_err(failed)?;
+        let outputs = self.session.run(ort::inputs![tensor]).map_err(failed)?;
+        let (shape, values) = outputs[0].try_extract_tensor::<f32>().map_err(failed)?;
+        // Sides of an output are not negative.
+        Ok((shape.iter().map(|&side| side as usize).collect(), values.to_vec()))
+    }
+}
+
 /// A graph with as many inputs and outputs as `expected`.
 pub(crate) fn open(graph: &Graph, threads: usize, expected: (usize, usize)) -> Result<OrtSession> {
     let runtime = runtime::load(None)?;

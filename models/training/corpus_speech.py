@@ -4,7 +4,7 @@
 
 Writes
     OUT/train/NN.opus        training speech, 16 kHz mono, Ogg Opus at 24 kbit/s, about ten minutes a file, clips in random order
-    OUT/heldout/NAME.wav     evaluation speech, 16 kHz mono 16-bit, of a package that gives no training clip
+    OUT/heldout/NAME.wav     evaluation speech, 16 kHz mono 16-bit, of a package that gives no training clip: what is spoken and takes 4 to 7 s
     OUT/sources.csv          package, clips, hours, languages
 
 Opus keeps the corpus small enough for a machine that takes its data in parts; at 24 kbit/s its noise lies far below that of a codec of 1 kbit/s.
@@ -46,7 +46,8 @@ TRAIN = [
     Speech("asterisk-core-sounds-fr-g722", r"\.g722$", languages="French"),
     Speech("asterisk-core-sounds-it-g722", r"\.g722$", languages="Italian"),
 ]
-HELD_OUT = [Speech("asterisk-core-sounds-ru-g722", r"\.g722$", languages="Russian")]
+HELD_OUT = [Speech("asterisk-core-sounds-ru-g722", r"\.g722$", languages="Russian", skip=r"/silence/")]
+HELD_OUT_SECONDS = 4, 7
 
 
 def read(path: Path) -> np.ndarray:
@@ -100,8 +101,8 @@ def main():
     (args.out / "heldout").mkdir(parents=True, exist_ok=True)
     for source in HELD_OUT:
         for path in paths(source, args.cache):
-            clip = read(path)
-            if len(clip) >= RATE:
+            clip, (least, most) = read(path), HELD_OUT_SECONDS
+            if least * RATE <= len(clip) <= most * RATE and len(trimmed(clip)):
                 soundfile.write(args.out / "heldout" / f"{path.stem}.wav", clip, RATE, subtype="PCM_16")
     if args.held_out_only:
         return

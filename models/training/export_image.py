@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 import pack
+import weights
 from image_model import Decoder, Encoder
 
 OPSET = 17
@@ -52,10 +53,10 @@ def main():
         ("encoder.onnx", encoder, 3, ("image", "latent"), 64), ("decoder.onnx", decoder, shape["dim"], ("latent", "image"), 5)
     ):  # fmt: skip
         model = graph(module, channels, ports, side)
-        errors = pack.shrink(model)
+        errors = weights.shrink(model)
         parts[name] = model.SerializeToString()
         print(f"{name}: {len(parts[name])} bytes, worst relative weight error {max(errors.values()):.4f}")
-    parts["codebook.safetensors"] = pack.codebook(state, shape["levels"])
+    parts["codebook.safetensors"] = weights.codebook(state, shape["levels"])
     parts["prior.safetensors"] = args.prior.read_bytes()
     parts["MODEL_CARD.md"] = args.card.read_bytes()
     manifest = {
@@ -66,7 +67,7 @@ def main():
         "stride": 16, "dim": shape["dim"], "levels": shape["levels"], "depth": shape["depth"], "min_depth": 3, "search_lambda": args.search_lambda,
         "encoder": "encoder.onnx", "decoder": "decoder.onnx", "codebook": "codebook.safetensors", "prior": "prior.safetensors",
     }  # fmt: skip
-    pack.write(manifest, "image", section, parts, args.out, args.archive)
+    pack.write(manifest, {"image": section}, parts, args.out, args.archive)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import load_file
 
 import pack
+import weights
 from speech_model import SpeechModel, Stack
 
 OPSET = 17
@@ -62,10 +63,10 @@ def main():
     parts = {}
     for name, stack, ports in (("encoder.onnx", model.enc, ("features", "latent")), ("decoder.onnx", model.dec, ("latent", "spectrum"))):
         exported = graph(stack, ports)
-        errors = pack.shrink(exported)
+        errors = weights.shrink(exported)
         parts[name] = exported.SerializeToString()
         print(f"{name}: {len(parts[name])} bytes, worst relative weight error {max(errors.values()):.4f}")
-    parts["codebook.safetensors"] = pack.codebook(state, shape["levels"])
+    parts["codebook.safetensors"] = weights.codebook(state, shape["levels"])
     if args.prior:
         parts["prior.safetensors"] = args.prior.read_bytes()
     parts["MODEL_CARD.md"] = args.card.read_bytes()
@@ -78,7 +79,7 @@ def main():
         "levels": shape["levels"], "depth": shape["depth"], "min_depth": shape["least_depth"], "search_lambda": args.search_lambda,
         "encoder": "encoder.onnx", "decoder": "decoder.onnx", "codebook": "codebook.safetensors",
     } | ({"prior": "prior.safetensors"} if args.prior else {})  # fmt: skip
-    pack.write(manifest, "audio", section, parts, args.out, args.archive)
+    pack.write(manifest, {"audio": section}, parts, args.out, args.archive)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,23 @@ fn a_report_is_made_of_written_files_and_a_corrupt_input_does_not_end_it() {
 }
 
 #[test]
+fn anchors_are_measured_at_the_steps_that_were_asked_for() {
+    let out = folder();
+    let report = out.path().join("report");
+    let run = |rates: &str| {
+        let chosen =
+            ["eval", "--anchors", "jpeg", "--rates", "0.05", "--metrics", "psnr", "--anchor-rates", rates, "-o"];
+        tessera(chosen).arg(&report).arg(sample("text.png")).output().unwrap()
+    };
+    assert!(run("16,28").status.success());
+    let cells = fs::read_to_string(report.join("cells.csv")).unwrap();
+    let jpeg: Vec<&str> = cells.lines().filter(|line| line.contains("jpeg")).collect();
+    assert!(jpeg.len() == 2 && jpeg[0].contains("q 16") && jpeg[1].contains("q 28"), "{cells}");
+    let said = String::from_utf8(run("5").stdout).unwrap();
+    assert!(said.contains("jpeg: no step of its ladder was chosen; they are q 1, "), "{said}");
+}
+
+#[test]
 fn a_run_that_was_killed_goes_on_where_it_was() {
     let out = folder();
     let report = out.path().join("report");

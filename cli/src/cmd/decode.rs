@@ -80,6 +80,11 @@ pub struct Decode {
     #[arg(long)]
     model_rate: bool,
 
+    /// With a pack that looks at all of a sound: decode in windows, which is an approximation, even what could be decoded whole.
+    /// Longer sounds than the pack allows (a minute, of WavTokenizer) always are
+    #[arg(long, help_heading = "Sounds")]
+    windowed: bool,
+
     #[command(flatten)]
     workers: WorkerArgs,
     #[command(flatten)]
@@ -187,7 +192,12 @@ fn decode(
     output.check(&sink)?;
     if let Some(form) = format.sound_form() {
         let coded = sound::Coded { source: &job.source, bytes: &bytes, header: &header };
-        let options = tessera_audio::DecodeOptions { limits, salvage: arguments.salvage, span: None };
+        let options = tessera_audio::DecodeOptions {
+            limits,
+            salvage: arguments.salvage,
+            span: None,
+            windowed: arguments.windowed,
+        };
         let how = (&options, form, arguments.model_rate, arguments.time);
         return sound::decode(engine.shared(), &coded, &sink, how, output).map(Report::Sound);
     }

@@ -17,10 +17,17 @@ use crate::failure::{Exit, Failure, Result};
 pub enum Source {
     Stdin,
     File(PathBuf),
+    /// Part of a file, by a name of its own.
+    Slice {
+        path: PathBuf,
+        name: String,
+        at: u64,
+        len: u64,
+    },
 }
 
 /// Where an output goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Sink {
     Stdout,
     /// A file in a folder that must exist.
@@ -34,6 +41,7 @@ impl fmt::Display for Source {
         match self {
             Self::Stdin => f.write_str("stdin"),
             Self::File(path) => path.display().fmt(f),
+            Self::Slice { path, name, .. } => write!(f, "{}: {name}", path.display()),
         }
     }
 }
@@ -203,7 +211,8 @@ pub fn walk(folder: &Path, takes: &[&str], out: Option<&Path>) -> Result<Vec<Pat
     Ok(files)
 }
 
-fn refuse_clashes(jobs: &[Job]) -> Result<()> {
+/// Refuses jobs of which one would write over its own input or over the output of another.
+pub fn refuse_clashes(jobs: &[Job]) -> Result<()> {
     let mut seen: HashMap<&Path, &Source> = HashMap::new();
     for job in jobs {
         let Some(path) = job.sink.path() else { continue };

@@ -14,8 +14,8 @@
 //! - [`LiveWriter`], [`LiveReader`]: samples to the packets of a live `.tsr` stream and back, with lost packets concealed.
 //! - [`inspect`]: what a file holds, without a model pack.
 //!
-//! Everything is causal: a sample comes out of the decoder after [`AudioCodec::delay_samples`] more samples went into the
-//! encoder. Bytes from outside never panic this crate and never make it allocate past [`tessera_core::Limits`].
+//! With a pack of step graphs everything is causal: a sample comes out of the decoder after [`AudioCodec::delay_samples`] more samples went into the
+//! encoder. A pack may instead have networks that run on whole sounds; then there are files and tokens, but no streams. Bytes from outside never panic this crate and never make it allocate past [`tessera_core::Limits`].
 
 mod codec;
 mod error;
@@ -25,10 +25,11 @@ mod model;
 mod sound;
 mod spectrum;
 mod stream;
+mod whole;
 
 pub use codec::{
-    AudioCodec, CodecOptions, DecodeOptions, Decoded, EncodeOptions, Encoded, Inspection, Source, Span, Stereo, Tokens,
-    inspect,
+    AudioCodec, CodecOptions, Cost, DecodeOptions, Decoded, EncodeOptions, Encoded, Inspection, Source, Span, Stereo,
+    Tokens, inspect,
 };
 pub use error::{Error, Result};
 pub use io::IoLimits;

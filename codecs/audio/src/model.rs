@@ -9,14 +9,23 @@ use tessera_models::{AudioPack, Graph, Pack, StepSession};
 
 use crate::error::{Error, Result};
 use crate::spectrum::Spectrum;
+use crate::whole::Whole;
 
 /// Pack, tables, transforms and sessions.
 pub(crate) struct Model {
     pub pack: Arc<Pack>,
     pub parts: AudioPack,
     pub spectrum: Spectrum,
-    encoders: Pool,
-    decoders: Pool,
+    networks: Networks,
+}
+
+/// How a pack's networks run.
+#[derive(Debug)]
+enum Networks {
+    /// A few frames at a time.
+    Step { encoders: Pool, decoders: Pool },
+    /// On whole sounds.
+    Whole(Box<Whole>),
 }
 
 /// By the pack's name: a stream that is printed shows what it holds itself.
@@ -32,23 +41,67 @@ impl Model {
         let parts = pack.audio()?;
         let spectrum = Spectrum::new(parts.hop, parts.window);
         let (bins, dim) = (spectrum.bins(), parts.book().dim());
-        Ok(Self {
+        let step = || Networks::Step {
             encoders: Pool::new(parts.encoder.clone(), (3 * bins, dim), sessions),
             decoders: Pool::new(parts.decoder.clone(), (dim, 2 * bins), sessions),
-            spectrum,
-            parts,
-            pack,
-        })
+        };
+        let networks = Whole::of(&parts, sessions).map_or_else(step, |whole| Networks::Whole(Box::new(whole)));
+        Ok(Self { networks, spectrum, parts, pack })
     }
 
     /// Feature rows to latents; `state` is empty at the start of a stream.
     pub fn encode(&self, rows: &[f32], state: &mut Vec<f32>) -> Result<Vec<f32>> {
-        self.encoders.run(rows, state)
+        match &self.networks {
+            Networks::Step { encoders, .. } => encoders.run(rows, state),
+            Networks::Whole(_) => Err(self.not_live()),
+        }
     }
 
     /// Latents to spectrum rows; `state` is empty at the start of a stream.
     pub fn decode(&self, latents: &[f32], state: &mut Vec<f32>) -> Result<Vec<f32>> {
-        self.decoders.run(latents, state)
+        match &self.networks {
+            Networks::Step { decoders, .. } => decoders.run(latents, state),
+            Networks::Whole(_) => Err(self.not_live()),
+        }
+    }
+
+    /// Whether sounds can be coded as they come.
+    pub fn is_live(&self) -> bool {
+        matches!(self.networks, Networks::Step { .. })
+    }
+
+    /// Refuses a stream where sounds can only be coded whole.
+    pub fn check_live(&self) -> Result<()> {
+        if self.is_live() { Ok(()) } else { Err(self.not_live()) }
+    }
+
+    fn not_live(&self) -> Error {
+        let id = self.pack.id();
+        Error::parameter(format!(
+            "model pack {id} codes whole sounds only; streams need a causal one, as the default is"
+        ))
+    }
+
+    /// The networks that run on whole sounds.
+    pub fn whole(&self) -> Result<&Whole> {
+        match &self.networks {
+            Networks::Whole(whole) => Ok(whole),
+            Networks::Step { .. } => Err(Error::Pack { what: "its networks go step by step".to_owned() }),
+        }
+    }
+
+    /// Tokens of a sound of `samples` samples.
+    pub fn frames(&self, samples: u64) -> u64 {
+        match &self.networks {
+            Networks::Step { .. } => self.spectrum.frames(samples),
+            Networks::Whole(whole) => whole.frames(samples),
+        }
+    }
+
+    /// The nearest tokens of latents `[frames, dim]`.
+    pub fn nearest(&self, depth: u8, latents: &[f32]) -> Vec<u16> {
+        let book = self.parts.book();
+        latents.chunks_exact(book.dim()).map(|latent| book.nearest(depth, latent).0).collect()
     }
 
     /// How files refer to the pack.

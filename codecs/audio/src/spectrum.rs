@@ -92,7 +92,32 @@ impl Spectrum {
         out.extend(scratch.spectrum.iter().map(|value| value.im / (magnitude(value) + FLOOR)));
     }
 
-    fn scratch(&self) -> Scratch {
+    /// Makes the samples of one row in `scratch.frame`: log magnitudes, lowered by `fade` nepers and none above `loudest`, then phases,
+    /// `[2·bins]`. The window is not yet on them. A frequency whose row is not finite is silent.
+    pub fn frame(&self, row: &[f32], fade: f32, loudest: f32, scratch: &mut Scratch) {
+        let bins = self.bins();
+        let (levels, phases) = row.split_at(bins);
+        for ((to, &level), &phase) in scratch.spectrum.iter_mut().zip(levels).zip(phases) {
+            let magnitude = (level.min(loudest) - fade).exp();
+            let value = Complex::new(magnitude * phase.cos(), magnitude * phase.sin());
+            *to = if value.re.is_finite() && value.im.is_finite() { value } else { Complex::new(0.0, 0.0) };
+        }
+        // The two ends of a real signal's spectrum are real.
+        scratch.spectrum[0].im = 0.0;
+        scratch.spectrum[bins - 1].im = 0.0;
+        let transformed =
+            self.inverse.process_with_scratch(&mut scratch.spectrum, &mut scratch.frame, &mut scratch.inverse);
+        debug_assert!(transformed.is_ok(), "buffers are of the plan's sizes");
+        let scale = 1.0 / self.window() as f32;
+        scratch.frame.iter_mut().for_each(|sample| *sample *= scale);
+    }
+
+    /// Weight of every sample of a frame.
+    pub fn weights(&self) -> &[f32] {
+        &self.window
+    }
+
+    pub fn scratch(&self) -> Scratch {
         let zero = Complex::new(0.0, 0.0);
         Scratch {
             frame: vec![0.0; self.window()],
@@ -105,8 +130,8 @@ impl Spectrum {
 
 /// Buffers of one frame.
 #[derive(Debug, Clone)]
-struct Scratch {
-    frame: Vec<f32>,
+pub(crate) struct Scratch {
+    pub frame: Vec<f32>,
     spectrum: Vec<Complex<f32>>,
     forward: Vec<Complex<f32>>,
     inverse: Vec<Complex<f32>>,
@@ -168,28 +193,10 @@ impl Synthesis {
     }
 
     /// Takes one row: log magnitudes, lowered by `fade` nepers, then phases, `[2·bins]`. Appends the samples that are complete.
-    ///
-    /// A frequency whose row is not finite is silent.
     pub fn push(&mut self, row: &[f32], fade: f32, out: &mut Vec<f32>) {
-        let bins = self.spectrum.bins();
-        let (levels, phases) = row.split_at(bins);
-        for ((to, &level), &phase) in self.scratch.spectrum.iter_mut().zip(levels).zip(phases) {
-            let magnitude = (level.min(LOUDEST) - fade).exp();
-            let value = Complex::new(magnitude * phase.cos(), magnitude * phase.sin());
-            *to = if value.re.is_finite() && value.im.is_finite() { value } else { Complex::new(0.0, 0.0) };
-        }
-        // The two ends of a real signal's spectrum are real.
-        self.scratch.spectrum[0].im = 0.0;
-        self.scratch.spectrum[bins - 1].im = 0.0;
-        let transformed = self.spectrum.inverse.process_with_scratch(
-            &mut self.scratch.spectrum,
-            &mut self.scratch.frame,
-            &mut self.scratch.inverse,
-        );
-        debug_assert!(transformed.is_ok(), "buffers are of the plan's sizes");
-        let scale = 1.0 / self.spectrum.window() as f32;
-        for ((sum, sample), weight) in self.sums.iter_mut().zip(&self.scratch.frame).zip(&self.spectrum.window[..]) {
-            *sum += sample * scale * weight;
+        self.spectrum.frame(row, fade, LOUDEST, &mut self.scratch);
+        for ((sum, sample), weight) in self.sums.iter_mut().zip(&self.scratch.frame).zip(self.spectrum.weights()) {
+            *sum += sample * weight;
         }
         self.advance(out);
     }

@@ -109,9 +109,12 @@ impl Codec<Speech> for Voice {
     fn describe(&self) -> String {
         let pack = self.codec.pack();
         let hash: String = pack.hash8().iter().map(|byte| format!("{byte:02x}")).collect();
-        let delay = 1000.0 * self.codec.delay_samples() as f64 / f64::from(self.codec.rate());
+        let delay = match self.codec.is_live() {
+            true => format!("delay {} ms", 1000.0 * self.codec.delay_samples() as f64 / f64::from(self.codec.rate())),
+            false => "whole sounds".to_owned(),
+        };
         format!(
-            "tessera {}, pack {} ({hash}), by bits of a token, {} tokens a second, delay {delay} ms",
+            "tessera {}, pack {} ({hash}), by bits of a token, {} tokens a second, {delay}",
             env!("CARGO_PKG_VERSION"),
             pack.id(),
             self.codec.tokens_per_second()

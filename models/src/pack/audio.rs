@@ -5,7 +5,7 @@ use tessera_core::{
     vq::{NestedCodebook, ResidualCodebook},
 };
 
-use super::{Graph, Pack, tensors};
+use super::{Graph, Pack, WholeSection, tensors};
 use crate::{Error, Result};
 
 /// Graphs and tables of the audio codec.
@@ -15,9 +15,9 @@ pub struct AudioPack {
     pub codebook: ResidualCodebook,
     /// Trained prior over the tokens, where the pack has one.
     pub prior: Option<NetworkPrior>,
-    /// Step graph: features f32 `[frames, 3·(window/2+1)]`, count, state → latent f32 `[frames, dim]`, next state.
+    /// Step graph, or the one of [`WholeSection`]: features f32 `[frames, 3·(window/2+1)]`, count, state → latent f32 `[frames, dim]`, next state.
     pub encoder: Graph,
-    /// Step graph: latent f32 `[frames, dim]`, count, state → log magnitudes and phases f32 `[frames, 2·(window/2+1)]`, next state.
+    /// Step graph, or the one of [`WholeSection`]: latent f32 `[frames, dim]`, count, state → log magnitudes and phases f32 `[frames, 2·(window/2+1)]`, next state.
     pub decoder: Graph,
     /// Samples per second.
     pub sample_rate: u32,
@@ -29,6 +29,17 @@ pub struct AudioPack {
     pub min_depth: u8,
     /// Squared latent error that one bit is worth in the entropy-constrained search, by default.
     pub search_lambda: f32,
+    /// What a pack has whose networks run on whole sounds; its encoder and decoder then are no step graphs.
+    pub whole: Option<WholeGraphs>,
+}
+
+/// What belongs to networks that run on whole sounds.
+#[derive(Debug)]
+pub struct WholeGraphs {
+    /// Features → latents.
+    pub tail: Graph,
+    /// How long sounds are cut.
+    pub section: WholeSection,
 }
 
 impl AudioPack {
@@ -51,6 +62,9 @@ impl AudioPack {
             }
         };
         let prior = section.prior.as_ref().map(read_prior).transpose()?;
+        let whole = |whole: &WholeSection| {
+            Ok::<_, Error>(WholeGraphs { tail: pack.graph(&whole.tail)?, section: whole.clone() })
+        };
         Ok(Self {
             codebook,
             prior,
@@ -61,6 +75,7 @@ impl AudioPack {
             window: section.window,
             min_depth: section.min_depth,
             search_lambda: section.search_lambda,
+            whole: section.whole.as_ref().map(whole).transpose()?,
         })
     }
 }

@@ -100,6 +100,24 @@ pub struct AudioSection {
     pub codebook: String,
     /// Integer tensors of the trained prior (FORMAT.md); a pack may come without one.
     pub prior: Option<String>,
+    /// What a pack adds whose networks run on whole sounds; a pack without it has step graphs.
+    pub whole: Option<WholeSection>,
+}
+
+/// Networks that run on whole sounds: encoder, samples f32 `[1,N]` → features f32 `[⌈N/hop⌉,F]`; tail, features → latents f32 `[T,dim]`;
+/// decoder, latents → log magnitudes and phases f32 `[T,2·(window/2+1)]`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct WholeSection {
+    /// Graph: features → latents, each of which may depend on all features.
+    pub tail: String,
+    /// How far features look to either side, tokens; the encoder's least input too.
+    pub local_tokens: usize,
+    /// Most tokens that are decoded at once.
+    pub exact_tokens: usize,
+    /// Tokens of a window, where there are more.
+    pub window_tokens: usize,
+    /// Tokens more that a window is given at either side.
+    pub reach_tokens: usize,
 }
 
 /// The one graph of a metric pack.
@@ -107,16 +125,60 @@ pub struct AudioSection {
 pub struct MetricSection {
     /// Name in the registry of metrics, such as `lpips`.
     pub name: String,
-    /// Graph: reference and distorted picture f32 `[N,3,H,W]` in sRGB code values scaled to `range` → f32, one number per picture.
+    /// The graph; what it takes is up to `input`.
     pub graph: String,
+    /// Whether a larger value is a better picture or sound.
+    pub higher_is_better: bool,
+    /// Unit and definition in one line, printed in reports.
+    pub describe: String,
+    /// What the graph measures.
+    #[serde(flatten)]
+    pub input: MetricInput,
+}
+
+/// What the graph of a metric pack measures.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum MetricInput {
+    /// Two pictures.
+    Pictures(PictureInput),
+    /// One sound.
+    Sound {
+        /// How.
+        sound: SoundInput,
+    },
+}
+
+/// A graph of two pictures: reference and distorted f32 `[N,3,H,W]` in sRGB code values scaled to `range` → f32, one number per picture.
+#[derive(Clone, Debug, Deserialize)]
+pub struct PictureInput {
     /// What the graph's inputs call black and white.
     pub range: [f32; 2],
     /// Least side of a picture, pixels.
     pub least_side: u32,
-    /// Whether a larger value is a better picture.
-    pub higher_is_better: bool,
-    /// Unit and definition in one line, printed in reports.
-    pub describe: String,
+}
+
+/// A graph of one window of a sound at 16 kHz → f32 `[1,N]`, N opinions.
+#[derive(Clone, Debug, Deserialize)]
+pub struct SoundInput {
+    /// What the graph sees of the window.
+    pub features: SoundFeatures,
+    /// Length of the window; one begins every second.
+    pub seconds: f64,
+    /// Which opinion counts.
+    pub output: usize,
+    /// Coefficients of the polynomial that the opinion goes through, constant term first.
+    pub curve: Vec<f64>,
+}
+
+/// What a graph sees of a window of sound.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum SoundFeatures {
+    /// Samples f32 `[1,N]`, full scale −1 to 1.
+    Samples,
+    /// Levels in 120 mel bands every 10 ms f32 `[1,T,120]`, the loudest 1, 80 dB below it −1.
+    Mel,
 }
 
 impl Manifest {
@@ -175,17 +237,36 @@ impl Manifest {
                 && audio.window.is_multiple_of(2)
                 && audio.hop >= 8
                 && audio.hop * 2 <= audio.window;
-            let code = (1..=256).contains(&audio.dim) && audio.levels == 1;
+            let code = (1..=1024).contains(&audio.dim) && audio.levels == 1;
             let depths =
                 audio.min_depth >= 1 && audio.min_depth <= audio.depth && audio.depth <= tessera_core::MAX_DEPTH;
             let search = audio.search_lambda.is_finite() && audio.search_lambda >= 0.0;
             if !(rate && frame && code && depths && search) {
                 return Err("a number in [audio] is out of range".to_owned());
             }
+            let tokens = |tokens: usize| (1..=1 << 16).contains(&tokens);
+            let fits = |whole: &WholeSection| {
+                tokens(whole.local_tokens)
+                    && tokens(whole.window_tokens)
+                    && tokens(whole.reach_tokens)
+                    && whole.exact_tokens >= whole.window_tokens
+                    && tokens(whole.exact_tokens)
+                    && (audio.window - audio.hop).is_multiple_of(2)
+            };
+            if !audio.whole.as_ref().is_none_or(fits) {
+                return Err("a number in [audio.whole] is out of range".to_owned());
+            }
         }
         if let Some(metric) = &self.metric {
-            let [black, white] = metric.range;
-            if !black.is_finite() || !white.is_finite() || black >= white || metric.least_side == 0 {
+            let fits = match &metric.input {
+                MetricInput::Pictures(PictureInput { range: [black, white], least_side }) => {
+                    black.is_finite() && white.is_finite() && black < white && *least_side > 0
+                }
+                MetricInput::Sound { sound } => {
+                    (0.1..=60.0).contains(&sound.seconds) && sound.curve.iter().all(|value| value.is_finite())
+                }
+            };
+            if !fits {
                 return Err("a number in [metric] is out of range".to_owned());
             }
         }

@@ -10,9 +10,12 @@ use std::{fmt::Write, path::Path, sync::Arc};
 
 use sha2::{Digest, Sha256};
 
-pub use audio::AudioPack;
+pub use audio::{AudioPack, WholeGraphs};
 pub use image::ImagePack;
-pub use manifest::{AudioSection, ImageSection, Manifest, MetricSection, Part};
+pub use manifest::{
+    AudioSection, ImageSection, Manifest, MetricInput, MetricSection, Part, PictureInput, SoundFeatures, SoundInput,
+    WholeSection,
+};
 
 use crate::{Error, Result, embedded};
 use archive::Archive;

@@ -1,5 +1,5 @@
-//! Writes what `tessera eval` measured into README.md, between its `eval` marks, and its plots into docs/: figures and text
-//! cannot drift apart.
+//! Writes what `tessera eval` measured into README.md, between the marks of pictures or of sounds, and its plots of pictures into docs/:
+//! figures and text cannot drift apart.
 //!
 //!     cargo run --release -p tessera-tests --bin readme -- REPORT
 
@@ -15,9 +15,10 @@ use serde_json::Value;
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
-const OPEN: &str = "<!-- eval: written by `make eval` -->";
-const CLOSE: &str = "<!-- /eval -->";
-/// Codec of ours, and the anchors of the summary.
+/// Where the figures of pictures and of sounds go.
+const PICTURES: [&str; 2] = ["<!-- eval: written by `make eval` -->", "<!-- /eval -->"];
+const SOUNDS: [&str; 2] = ["<!-- eval-speech: written by `make eval-speech` -->", "<!-- /eval-speech -->"];
+/// Codec of ours.
 const OURS: &str = "tessera";
 
 fn main() -> ExitCode {
@@ -36,14 +37,53 @@ fn main() -> ExitCode {
 
 fn write(report: &Path, readme: &Path, docs: &Path) -> Fallible<()> {
     let text = fs::read_to_string(readme)?;
-    let (before, rest) = text.split_once(OPEN).ok_or("README.md has no mark for the evaluation")?;
-    let (_, after) = rest.split_once(CLOSE).ok_or("README.md has no closing mark")?;
-    let section = section(report, docs)?;
-    fs::write(readme, format!("{before}{OPEN}\n{section}{CLOSE}{after}"))?;
+    let ours = results(report, OURS)?;
+    let is_speech = ours["results"]["kbps"].is_array();
+    let [open, close] = if is_speech { SOUNDS } else { PICTURES };
+    let (before, rest) = text.split_once(open).ok_or("README.md has no mark for the evaluation")?;
+    let (_, after) = rest.split_once(close).ok_or("README.md has no closing mark")?;
+    let section = if is_speech { speech(report, &ours)? } else { section(report, docs, &ours)? };
+    fs::write(readme, format!("{before}{open}\n{section}{close}{after}"))?;
     Ok(())
 }
 
-fn section(report: &Path, docs: &Path) -> Fallible<String> {
+/// Means of one codec.
+fn results(report: &Path, codec: &str) -> Fallible<Value> {
+    Ok(serde_json::from_str(&fs::read_to_string(report.join(format!("results/{codec}.json")))?)?)
+}
+
+/// One table of all codecs, a row a rate.
+fn speech(report: &Path, ours: &Value) -> Fallible<String> {
+    const METRICS: [(&str, &str); 6] = [
+        ("kbps", "kbit/s"),
+        ("pesq", "PESQ-WB"),
+        ("stoi", "STOI"),
+        ("estoi", "ESTOI"),
+        ("dnsmos", "DNSMOS"),
+        ("dnsmos-p808", "DNSMOS P.808"),
+    ];
+    let mut text = format!("{}\n\n| codec |", ours["description"].as_str().unwrap_or_default());
+    METRICS.iter().for_each(|(_, title)| text.push_str(&format!(" {title} |")));
+    writeln!(text, "\n|---|{}", "--:|".repeat(METRICS.len()))?;
+    for codec in [OURS, "codec2", "opus"] {
+        let found = results(report, codec)?;
+        let found = &found["results"];
+        for (row, rate) in found["rate"].as_array().ok_or("results without rates")?.iter().enumerate() {
+            write!(text, "| {codec}, {} |", rate.as_str().unwrap_or_default())?;
+            for (name, _) in METRICS {
+                match found[name][row].as_f64() {
+                    Some(value) => write!(text, " {value:.3} |")?,
+                    None => text.push_str(" - |"),
+                }
+            }
+            text.push('\n');
+        }
+    }
+    text.push('\n');
+    Ok(text)
+}
+
+fn section(report: &Path, docs: &Path, ours: &Value) -> Fallible<String> {
     let mut plots: Vec<PathBuf> =
         fs::read_dir(report.join("plots"))?.map(|entry| Ok(entry?.path())).collect::<Fallible<_>>()?;
     plots.sort();
@@ -51,7 +91,6 @@ fn section(report: &Path, docs: &Path) -> Fallible<String> {
     for plot in &plots {
         fs::copy(plot, docs.join(plot.file_name().ok_or("a plot without a name")?))?;
     }
-    let ours: Value = serde_json::from_str(&fs::read_to_string(report.join(format!("results/{OURS}.json")))?)?;
     let mut text = String::new();
     writeln!(text, "{}\n", ours["description"].as_str().unwrap_or_default())?;
     let lead = ["lpips", "ssimulacra2", "ms-ssim", "psnr"];
@@ -61,7 +100,7 @@ fn section(report: &Path, docs: &Path) -> Fallible<String> {
         }
     }
     writeln!(text, "\nMeans over the photos, from written files:\n")?;
-    text.push_str(&means(&ours)?);
+    text.push_str(&means(ours)?);
     if let Some(matched) = matched(&fs::read_to_string(report.join("rates.csv"))?)? {
         writeln!(
             text,

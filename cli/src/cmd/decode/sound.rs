@@ -80,6 +80,8 @@ pub struct Report {
     bytes: u64,
     /// With --salvage: what of the file was lost.
     losses: Vec<String>,
+    /// Whether it was decoded in windows, which is an approximation.
+    windowed: bool,
     /// Decoding alone: the model is loaded, the sound not yet written.
     seconds: f64,
 }
@@ -104,7 +106,7 @@ pub fn decode(
     let start = Instant::now();
     let decoded = codec.decode(coded.bytes, &options).map_err(|error| explain::sound(&error))?;
     let seconds = start.elapsed().as_secs_f64();
-    let losses = decoded.losses.clone();
+    let (losses, windowed) = (decoded.losses.clone(), decoded.windowed);
     let sound = if model_rate { decoded.sound } else { as_it_was(decoded, time)? };
     let written = form.bytes(&sound)?;
     output.write(sink, &written)?;
@@ -117,6 +119,7 @@ pub fn decode(
         samples: sound.len(),
         bytes: written.len() as u64,
         losses,
+        windowed,
         seconds,
     })
 }
@@ -138,13 +141,14 @@ fn as_it_was(decoded: Decoded, time: Option<Time>) -> Result<Sound> {
 impl Report {
     pub fn line(&self) -> String {
         format!(
-            "{} -> {}  {:.1} s  {} Hz  {:.2} s, {:.0} x real time",
+            "{} -> {}  {:.1} s  {} Hz  {:.2} s, {:.0} x real time{}",
             self.input,
             self.output,
             self.duration,
             print::grouped(u64::from(self.rate)),
             self.seconds,
-            self.duration / self.seconds.max(1e-6)
+            self.duration / self.seconds.max(1e-6),
+            if self.windowed { ", in windows: an approximation" } else { "" }
         )
     }
 }

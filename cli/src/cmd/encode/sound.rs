@@ -61,7 +61,7 @@ impl SoundArgs {
         if matches!(self.stereo, StereoChoice::Mono) { io::mono(sound) } else { sound }
     }
 
-    fn stereo(&self) -> Stereo {
+    pub fn stereo(&self) -> Stereo {
         match self.stereo {
             StereoChoice::Auto => Stereo::Auto,
             StereoChoice::LeftRight => Stereo::LeftRight,

@@ -49,10 +49,11 @@ const DEFAULT_CODEC: &str = "tessera";
   tessera eval photos/ --rates 0.02,0.05 --metrics ssim,lpips
   tessera eval photos/ --codec image-f16-1 --codec mine   two packs against each other
   tessera eval speech/ --depths 6,9,12                  speech: PESQ, STOI, sounds to listen to
+  tessera eval speech/ --anchor-rates 6,1300            beside Opus at 6 kbit/s and Codec2 1300 alone
 
 Anchors for pictures: jpeg, webp; avif-aom, avif-svt and jxl in builds with FFmpeg's libraries (cargo feature ffmpeg).
 Anchors for sounds, in such builds: opus, codec2. Sounds are measured as one channel at 16 kHz.
-LPIPS comes as a metric pack; models/training/README.md says how to make one.")]
+LPIPS and, for sounds, DNSMOS come as metric packs; models/training/README.md says how to make one.")]
 pub struct Eval {
     /// Pictures or sounds, or folders of them
     #[arg(required = true, value_name = "IN")]
@@ -77,6 +78,10 @@ pub struct Eval {
     /// Codecs to compare with, or none; without it, all that are at hand
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     anchors: Vec<String>,
+
+    /// Steps of the anchors' ladders, by their numbers; without it, all
+    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    anchor_rates: Vec<f64>,
 
     /// Metrics; without it, all that are at hand
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
@@ -153,8 +158,11 @@ const PICTURE: Medium<Rgb8> = Medium {
 const SOUND: Medium<Speech> = Medium {
     anchors: anchors::SPEECH_NAMES,
     strongest: "opus",
-    metrics: || metrics::SPEECH.to_vec(),
-    metric: |name, _| metrics::speech_by_name(name),
+    metrics: metrics::speech_names,
+    metric: |name, arguments| {
+        let _ = runtime::load(arguments.runtime.ort_lib.as_deref()); // as for pictures
+        metrics::speech_by_name_in(name, &Store::standard(arguments.models.models.as_deref()))
+    },
     pack: |shared, name| Ok(shared.sound_pack(name)?.id().to_owned()),
     what: "sounds",
     how: "quality is that of the sounds decoded from them, one channel of 16 bits at 16 kHz",
@@ -299,6 +307,10 @@ fn worker_command(program: &Path, codec: &str, threads: usize, sound: bool, argu
     command.args(["eval-worker", codec, "--threads", &threads.to_string(), "--effort", &arguments.effort.to_string()]);
     let rates: Vec<String> = arguments.rates.iter().map(f64::to_string).collect();
     command.args(["--rates", &rates.join(",")]);
+    if !arguments.anchor_rates.is_empty() {
+        let rates: Vec<String> = arguments.anchor_rates.iter().map(f64::to_string).collect();
+        command.args(["--anchor-rates", &rates.join(",")]);
+    }
     if sound {
         let depths: Vec<String> = arguments.depths.iter().map(u8::to_string).collect();
         command.args(["--sound", &depths.join(",")]);

@@ -4,7 +4,8 @@ use std::io;
 
 use clap::Args;
 use tessera_eval::{
-    Error, Speech, anchors,
+    Error, Speech,
+    anchors::{self, AtRates, Codec},
     ours::{Image, Voice},
     run::serve,
 };
@@ -15,6 +16,9 @@ use crate::{
     engine::Shared,
     failure::{Exit, Failure, Result},
 };
+
+/// An anchor, or why there is none.
+type Anchor<M> = tessera_eval::Result<Box<dyn Codec<M>>>;
 
 /// Code pictures or sounds for tessera eval, one request a line
 #[derive(Debug, Args)]
@@ -29,6 +33,9 @@ pub struct Worker {
     effort: u8,
     #[arg(long, value_delimiter = ',', value_parser = parse_rate)]
     rates: Vec<f64>,
+    /// Steps of an anchor's ladder to serve
+    #[arg(long, value_delimiter = ',')]
+    anchor_rates: Vec<f64>,
     #[command(flatten)]
     models: ModelArgs,
     #[command(flatten)]
@@ -41,16 +48,20 @@ impl Worker {
         let gone = |error| Failure::new(Exit::Failed, format!("the run is gone ({error})"), "");
         if !self.sound.is_empty() {
             let codec = match anchors::SPEECH_NAMES.contains(&self.codec.as_str()) {
-                true => anchors::speech_by_name(&self.codec),
+                true => self.chosen(anchors::speech_by_name(&self.codec)),
                 false => self.voice().map_err(|failure| Error::Failed(failure.to_string())),
             };
             return serve(codec, io::stdin().lock(), io::stdout().lock()).map_err(gone);
         }
         let codec = match anchors::NAMES.contains(&self.codec.as_str()) {
-            true => anchors::by_name(&self.codec),
+            true => self.chosen(anchors::by_name(&self.codec)),
             false => self.ours().map_err(|failure| Error::Failed(failure.to_string())),
         };
         serve(codec, io::stdin().lock(), io::stdout().lock()).map_err(gone)
+    }
+
+    fn chosen<M: 'static>(&self, anchor: Anchor<M>) -> Anchor<M> {
+        Ok(Box::new(AtRates::new(anchor?, &self.anchor_rates)?))
     }
 
     fn voice(&self) -> Result<Box<dyn anchors::Codec<Speech>>> {

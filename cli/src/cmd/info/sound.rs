@@ -42,6 +42,8 @@ pub struct Report {
     pack_hash: String,
     pack: Option<String>,
     pack_found: bool,
+    /// Whether the pack decodes it in windows, which is an approximation; absent where the pack is not at hand.
+    windowed: Option<bool>,
     prior: &'static str,
     depth: u8,
     tokens: Option<u64>,
@@ -87,6 +89,7 @@ pub fn inspect_sound(file: String, bytes: &[u8], header: &Header, shared: &Share
         pack_hash: explain::hex(&held.pack.hash),
         pack: held.pack.id.clone().or(pack.as_ref().map(|pack| pack.id().to_owned())),
         pack_found: pack.is_some(),
+        windowed: codec.as_ref().map(|codec| held.samples.is_some_and(|samples| codec.is_windowed(samples))),
         prior: match held.prior {
             PriorKind::Trained => "trained",
             PriorKind::Uniform => "uniform",
@@ -115,8 +118,13 @@ impl Report {
             sound.push_str(&format!(", {samples} samples at {rate} Hz before"));
         }
         let mut page = format!(
-            "{}\n  sound    {sound}\n  pack     {pack}\n  tokens   of {} bits at {} Hz; {} prior",
+            "{}\n  sound    {sound}\n  pack     {pack}{}\n  tokens   of {} bits at {} Hz; {} prior",
             self.file,
+            if self.windowed == Some(true) {
+                "\n  decoded  in windows: an approximation of what the pack gives whole"
+            } else {
+                ""
+            },
             self.depth,
             print::grouped(self.rate.into()),
             self.prior

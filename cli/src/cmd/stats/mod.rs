@@ -1,14 +1,15 @@
-//! `tessera stats`: what coding the tokens of real pictures costs, method by method.
+//! `tessera stats`: what coding the tokens of real pictures and sounds costs, method by method.
 
 mod baselines;
+mod sound;
 mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use tessera_core::{
     GridShape, LatentShape, Limits, Rung, TokenGrid,
-    container::{self, Header, PriorKind},
+    container::{self, Header, MediaShape, PriorKind},
     entropy::{bands, encode_tokens, ideal_bits},
 };
 use tessera_image::{EncodeOptions, Metadata, Target};
@@ -20,29 +21,31 @@ use self::{
 use crate::{
     args::{ModelArgs, RuntimeArgs},
     batch,
-    cmd::{decode::MAX_INPUT_BYTES, encode},
+    cmd::encode::{self, sound::SoundArgs},
     engine::{Engine, PackHandle, Shared},
     explain,
     failure::{Exit, Result},
-    files::{self, Source},
+    files::{self, Kind, Source},
     print,
 };
 
-/// Compare ways to code the tokens of pictures
+/// Compare ways to code the tokens of pictures or sounds
 ///
-/// Turns pictures into tokens and prints, in bits per token: log2 of the codebook's size, zlib, zstd, adaptive
+/// Turns pictures or sounds into tokens and prints, in bits per token: log2 of the codebook's size, zlib, zstd, adaptive
 /// order-0 and order-1 models, the pack's trained prior, and the prior with entropy-constrained
 /// search; for the prior both its ideal code length and the bytes really written. General methods
-/// start afresh in every picture in one column and run over all pictures as one stream in the
-/// other. Pictures need ONNX Runtime; .tsr files do not, and show no search.
+/// start afresh in every file in one column and run over all files as one stream in the
+/// other. Pictures and sounds need ONNX Runtime; .tsr files do not, and show no search. Pictures and sounds
+/// have tables of their own: name one medium at a time.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   tessera stats photos/                     at full depth
   tessera stats *.jpg --rung 1x8            with 8-bit tokens
   tessera stats *.jpg --lambda 0.5          a stronger search
+  tessera stats speech/ --depth 10          sounds, with 10-bit tokens
   tessera stats --json photos/ | jq .prior")]
 pub struct Stats {
-    /// Pictures, .tsr files or folders of them
+    /// Pictures or sounds, .tsr files or folders of them
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
@@ -58,7 +61,10 @@ pub struct Stats {
     #[arg(long, value_name = "0-9", default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=9))]
     effort: u8,
 
-    /// Model pack to tokenise pictures with, by id or hash
+    #[command(flatten)]
+    sound: SoundArgs,
+
+    /// Model pack to tokenise with, by id or hash
     #[arg(long, value_name = "ID", help_heading = "Models")]
     pack: Option<String>,
 
@@ -79,15 +85,8 @@ pub fn run(arguments: &Stats) -> Result<std::result::Result<(), Exit>> {
     let mut failures = Vec::new();
     let mut table = Table::default();
     for path in &files {
-        let measured = if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tsr")) {
-            of_file(path, &engine)
-        } else {
-            of_picture(path, arguments, &shared, &mut engine)
-        };
-        match measured.map_err(|failure| failure.at(path.display())) {
-            Ok(row) => table.add(row),
-            Err(failure) => failures.push(failure),
-        }
+        let measured = of(path, arguments, &shared, &mut engine).and_then(|(kind, row)| table.add(kind, row));
+        failures.extend(measured.err().map(|failure| failure.at(path.display())));
     }
     if !table.is_empty() {
         let summary = table.summary()?;
@@ -96,7 +95,7 @@ pub fn run(arguments: &Stats) -> Result<std::result::Result<(), Exit>> {
     Ok(batch::conclude(files.len(), &failures))
 }
 
-/// The files themselves, and from folders the pictures and `.tsr` files.
+/// The files themselves, and from folders the pictures, sounds and `.tsr` files.
 fn list(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for input in inputs {
@@ -104,25 +103,39 @@ fn list(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
             files.push(input.clone());
             continue;
         }
-        let takes: Vec<&str> = encode::PICTURES.iter().copied().chain(["tsr"]).collect();
+        let takes = [encode::PICTURES, encode::SOUNDS, &["tsr"]].concat();
         files.extend(files::walk(input, &takes, None)?);
     }
     Ok(files)
 }
 
+/// One file, told by its content.
+fn of(path: &Path, arguments: &Stats, shared: &Shared, engine: &mut Engine<'_>) -> Result<(Kind, Row)> {
+    let bytes = files::read(&Source::File(path.to_owned()), encode::MAX_INPUT_BYTES)?;
+    if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tsr")) {
+        let header = explain::header(&bytes, &Limits::default(), false)?;
+        return match header.media {
+            MediaShape::Audio { .. } => Ok((Kind::Sound, sound::of_file(&bytes, &header, shared)?)),
+            _ => Ok((Kind::Picture, of_file(&bytes, engine)?)),
+        };
+    }
+    match Kind::of(&bytes) {
+        Some(Kind::Sound) => Ok((Kind::Sound, sound::of_sound(&bytes, arguments, shared)?)),
+        _ => Ok((Kind::Picture, of_picture(&bytes, arguments, shared, engine)?)),
+    }
+}
+
 /// Tokens of a `.tsr` file: its own choice, so there is nothing to search.
-fn of_file(path: &std::path::Path, engine: &Engine<'_>) -> Result<Row> {
-    let bytes = files::read(&Source::File(path.to_owned()), MAX_INPUT_BYTES)?;
-    let file = container::read(&bytes, &Limits::default()).map_err(|error| explain::foreign_or(&bytes, &error))?;
+fn of_file(bytes: &[u8], engine: &Engine<'_>) -> Result<Row> {
+    let file = container::read(bytes, &Limits::default()).map_err(|error| explain::foreign_or(bytes, &error))?;
     let pack = engine.pack_of(&file.header)?;
     let grid = tokens(&file, &pack)?;
     Ok(Row { prior: costs(&grid, &pack)?, searched: None, ..row(&grid)? })
 }
 
-fn of_picture(path: &std::path::Path, arguments: &Stats, shared: &Shared, engine: &mut Engine<'_>) -> Result<Row> {
-    let bytes = files::read(&Source::File(path.to_owned()), encode::MAX_INPUT_BYTES)?;
-    let picture = tessera_image::io::read(&bytes, &Default::default(), Metadata::Strip)
-        .map_err(|error| explain::unreadable_picture(&bytes, &error))?;
+fn of_picture(bytes: &[u8], arguments: &Stats, shared: &Shared, engine: &mut Engine<'_>) -> Result<Row> {
+    let picture = tessera_image::io::read(bytes, &Default::default(), Metadata::Strip)
+        .map_err(|error| explain::unreadable_picture(bytes, &error))?;
     let pack = shared.pack_to_encode_with(arguments.pack.as_deref())?;
     let rung = arguments.rung.unwrap_or(Rung { levels: 1, depth: pack.full_depth() });
     let mut grid_at = |lambda: f32| -> Result<TokenGrid> {

@@ -3,7 +3,11 @@
 use serde::Serialize;
 
 use super::baselines::Baselines;
-use crate::{failure::Result, print};
+use crate::{
+    failure::{Failure, Result},
+    files::Kind,
+    print,
+};
 
 /// Bits that the trained prior needs: its ideal code length, and what was written.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -12,10 +16,10 @@ pub struct Costs {
     pub written: f64,
 }
 
-/// One picture.
+/// One picture or sound.
 #[derive(Clone, Debug, Default)]
 pub struct Row {
-    /// Depth and tokens of every level.
+    /// Depth and tokens of every level of a picture, every channel of a sound.
     pub tokens: Vec<(u8, Vec<u16>)>,
     pub baselines: Baselines,
     /// Nearest tokens.
@@ -24,35 +28,47 @@ pub struct Row {
     pub searched: Option<Costs>,
 }
 
-/// All pictures so far.
+/// All files so far, of one medium.
 #[derive(Debug, Default)]
 pub struct Table {
+    kind: Option<Kind>,
     rows: Vec<Row>,
 }
 
-/// One method over all pictures.
+/// One method over all files.
 #[derive(Debug, Serialize)]
 struct Method {
     method: &'static str,
-    /// Every picture coded on its own.
+    /// Every file coded on its own.
     bits_per_token: Option<f64>,
     /// Percent of log2 K.
     saved: Option<f64>,
-    /// All pictures as one stream; the trained prior has no use for that.
+    /// All files as one stream; the trained prior has no use for that.
     one_stream_bits_per_token: Option<f64>,
 }
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
 pub struct Summary {
+    medium: &'static str,
     files: usize,
     tokens: u64,
     methods: Vec<Method>,
 }
 
 impl Table {
-    pub fn add(&mut self, row: Row) {
+    /// Takes a file of the medium that the first one was of.
+    pub fn add(&mut self, kind: Kind, row: Row) -> Result<()> {
+        if *self.kind.get_or_insert(kind) != kind {
+            let (one, other) = (self.medium(), if kind == Kind::Sound { "a sound" } else { "a picture" });
+            return Err(Failure::usage(format!("{other} in a table of {one}s"), "give each medium a run of its own"));
+        }
         self.rows.push(row);
+        Ok(())
+    }
+
+    fn medium(&self) -> &'static str {
+        if self.kind == Some(Kind::Sound) { "sound" } else { "picture" }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -83,10 +99,10 @@ impl Table {
             method("prior + search, ideal", all(&|row| row.searched.map(|c| c.ideal)), None),
             method("prior + search, written", all(&|row| row.searched.map(|c| c.written)), None),
         ];
-        Ok(Summary { files: self.rows.len(), tokens, methods })
+        Ok(Summary { medium: self.medium(), files: self.rows.len(), tokens, methods })
     }
 
-    /// The general methods over all pictures as one stream per level and depth.
+    /// The general methods over all files as one stream per level or channel, and depth.
     fn one_stream(&self) -> Result<Baselines> {
         let levels = self.rows.iter().map(|row| row.tokens.len()).max().unwrap_or(0);
         let mut sum = Baselines::default();
@@ -110,7 +126,7 @@ impl Summary {
         rows.extend(self.methods.iter().map(|m| {
             vec![m.method.to_owned(), cell(m.bits_per_token, 3), cell(m.saved, 1), cell(m.one_stream_bits_per_token, 3)]
         }));
-        let files = if self.files == 1 { "picture" } else { "pictures" };
+        let files = format!("{}{}", self.medium, if self.files == 1 { "" } else { "s" });
         format!("{} {files}, {} tokens\n\n{}", self.files, print::grouped(self.tokens), print::table(&rows))
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tessera_audio::{AudioCodec, Tokens};
 use tessera_core::container::Channels;
 
-use super::npy;
+use super::{npy, tar};
 use crate::{
     explain,
     failure::{Exit, Failure, Result},
@@ -21,10 +21,11 @@ pub enum Form {
     Npy,
     Safetensors,
     Txt,
+    Tar,
 }
 
 impl Form {
-    pub const ENDINGS: &[&str] = &["jsonl", "json", "npy", "safetensors", "txt"];
+    pub const ENDINGS: &[&str] = &["jsonl", "json", "npy", "safetensors", "txt", "tar"];
 
     pub fn of_ending(ending: &str) -> Option<Self> {
         match ending {
@@ -32,6 +33,7 @@ impl Form {
             "npy" => Some(Self::Npy),
             "safetensors" => Some(Self::Safetensors),
             "txt" => Some(Self::Txt),
+            "tar" => Some(Self::Tar),
             _ => None,
         }
     }
@@ -42,14 +44,16 @@ impl Form {
             Self::Npy => "npy",
             Self::Safetensors => "safetensors",
             Self::Txt => "txt",
+            Self::Tar => "tar",
         }
     }
 
     pub fn is_binary(self) -> bool {
-        matches!(self, Self::Npy | Self::Safetensors)
+        matches!(self, Self::Npy | Self::Safetensors | Self::Tar)
     }
 
-    pub fn bytes(self, tokens: &Tokenised) -> Result<Vec<u8>> {
+    /// A file; of an archive, the members of the sample `key`.
+    pub fn bytes(self, tokens: &Tokenised, key: &str) -> Result<Vec<u8>> {
         let refused = |error: &dyn std::fmt::Display| {
             Failure::new(Exit::Failed, format!("the tokens cannot be written ({error})"), "use --format jsonl")
         };
@@ -64,6 +68,11 @@ impl Form {
                 let line = |row: &Vec<u32>| row.iter().map(u32::to_string).collect::<Vec<_>>().join(" ") + "\n";
                 Ok(tokens.tokens.iter().map(line).collect::<String>().into_bytes())
             }
+            Self::Tar => {
+                let about = serde_json::to_vec(&tokens.about).map_err(|error| refused(&error))?;
+                let members: [(&str, &[u8]); 2] = [("json", &about), ("npy", &npy::write(&tokens.tokens))];
+                tar::sample(key, &members).map_err(|error| refused(&error))
+            }
             Self::Safetensors => {
                 let wide = tokens.tokens.iter().flatten().any(|&token| token > u32::from(u16::MAX));
                 let flat = tokens.tokens.iter().flatten();
@@ -73,7 +82,8 @@ impl Form {
                 };
                 let shape = vec![tokens.tokens.len(), tokens.tokens.first().map_or(0, Vec::len)];
                 let view = TensorView::new(kind, shape, &data).map_err(|error| refused(&error))?;
-                safetensors::serialize([("tokens", view)], Some(tokens.metadata())).map_err(|error| refused(&error))
+                safetensors::serialize([("tokens", view)], Some(tokens.about.metadata()))
+                    .map_err(|error| refused(&error))
             }
         }
     }
@@ -82,6 +92,15 @@ impl Form {
 /// The tokens of a sound and all that is needed to turn them back.
 #[derive(Debug, Serialize)]
 pub struct Tokenised {
+    #[serde(flatten)]
+    about: About,
+    /// `[channel][token]`, the offset added.
+    tokens: Vec<Vec<u32>>,
+}
+
+/// What tokens are of.
+#[derive(Debug, Serialize)]
+struct About {
     pack: String,
     pack_hash: String,
     /// Samples per second, and per token.
@@ -92,14 +111,12 @@ pub struct Tokenised {
     offset: u32,
     samples: u64,
     layout: &'static str,
-    /// `[channel][token]`, the offset added.
-    tokens: Vec<Vec<u32>>,
 }
 
 impl Tokenised {
     pub fn new(codec: &AudioCodec, tokens: Tokens, offset: u32) -> Self {
         let raised = |channel: Vec<u16>| channel.into_iter().map(|token| u32::from(token) + offset).collect();
-        Self {
+        let about = About {
             pack: codec.pack().id().to_owned(),
             pack_hash: explain::hex(&codec.pack().hash8()),
             rate: codec.rate(),
@@ -109,10 +126,12 @@ impl Tokenised {
             offset,
             samples: tokens.samples,
             layout: name(tokens.layout),
-            tokens: tokens.channels.into_iter().map(raised).collect(),
-        }
+        };
+        Self { about, tokens: tokens.channels.into_iter().map(raised).collect() }
     }
+}
 
+impl About {
     fn metadata(&self) -> HashMap<String, String> {
         let entries = [
             ("pack", self.pack.clone()),
@@ -155,13 +174,15 @@ struct Line {
     offset: Option<u32>,
     samples: Option<u64>,
     layout: Option<String>,
-    tokens: Vec<Vec<u32>>,
+    tokens: Option<Vec<Vec<u32>>>,
 }
 
 /// Reads a file of tokens, told by its content.
 pub fn read(bytes: &[u8]) -> Result<Found> {
     let found = if bytes.starts_with(b"\x93NUMPY") {
         npy::read(bytes).map(|channels| Found { channels, ..Found::default() })
+    } else if tar::is_archive(bytes) {
+        sample(bytes)
     } else if bytes.get(8) == Some(&b'{') {
         tensors(bytes)
     } else if bytes.trim_ascii_start().starts_with(b"{") {
@@ -193,6 +214,11 @@ fn layout(name: Option<&str>) -> std::result::Result<Option<Channels>, String> {
 }
 
 fn object(bytes: &[u8]) -> std::result::Result<Found, String> {
+    let found = about(bytes)?;
+    if found.channels.is_empty() { Err("there are no tokens".to_owned()) } else { Ok(found) }
+}
+
+fn about(bytes: &[u8]) -> std::result::Result<Found, String> {
     let line: Line = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     Ok(Found {
         pack: line.pack_hash,
@@ -200,8 +226,17 @@ fn object(bytes: &[u8]) -> std::result::Result<Found, String> {
         offset: line.offset,
         samples: line.samples,
         layout: layout(line.layout.as_deref())?,
-        channels: line.tokens,
+        channels: line.tokens.unwrap_or_default(),
     })
+}
+
+/// The one sample of an archive; it may lack its `.json`, as bare numbers do.
+fn sample(bytes: &[u8]) -> std::result::Result<Found, String> {
+    let members = tar::members(bytes)?;
+    let member = |wanted: &str| members.iter().find(|(ending, _)| ending == wanted).map(|(_, bytes)| &bytes[..]);
+    let tokens = npy::read(member("npy").ok_or("the archive has no .npy")?)?;
+    let found = member("json").map_or_else(|| Ok(Found::default()), about)?;
+    Ok(Found { channels: tokens, ..found })
 }
 
 fn tensors(bytes: &[u8]) -> std::result::Result<Found, String> {
@@ -244,7 +279,7 @@ mod tests {
     use super::*;
 
     fn tokenised(offset: u32) -> Tokenised {
-        Tokenised {
+        let about = About {
             pack: "p".into(),
             pack_hash: "0011".into(),
             rate: 16_000,
@@ -254,18 +289,18 @@ mod tests {
             offset,
             samples: 300,
             layout: "mid_side",
-            tokens: vec![vec![offset, 4095 + offset], vec![17 + offset, 3 + offset]],
-        }
+        };
+        Tokenised { about, tokens: vec![vec![offset, 4095 + offset], vec![17 + offset, 3 + offset]] }
     }
 
     #[test]
     fn every_format_is_read_back() {
         for offset in [0, 100_000] {
             let written = tokenised(offset);
-            for form in [Form::Jsonl, Form::Npy, Form::Safetensors, Form::Txt] {
-                let found = read(&form.bytes(&written).unwrap()).unwrap();
+            for form in [Form::Jsonl, Form::Npy, Form::Safetensors, Form::Txt, Form::Tar] {
+                let found = read(&form.bytes(&written, "key").unwrap()).unwrap();
                 assert_eq!(found.channels, written.tokens, "{form:?}");
-                if matches!(form, Form::Jsonl | Form::Safetensors) {
+                if matches!(form, Form::Jsonl | Form::Safetensors | Form::Tar) {
                     assert_eq!((found.depth, found.offset, found.samples), (Some(12), Some(offset), Some(300)));
                     assert_eq!((found.pack.as_deref(), found.layout), (Some("0011"), Some(Channels::MidSide)));
                 }

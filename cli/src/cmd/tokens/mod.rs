@@ -1,23 +1,27 @@
 //! `tessera tokens` and `tessera detokenize`: sounds as bare tokens, for language models.
 
+mod detokenize;
 mod form;
 mod npy;
+mod shards;
+mod tar;
 
-use std::{path::PathBuf, time::Instant};
+use std::{borrow::Borrow, path::PathBuf, time::Instant};
 
 use clap::Args;
 use serde::Serialize;
 use tessera_audio::Tokens as Bare;
-use tessera_core::{Limits, container::Channels};
+use tessera_core::Limits;
 
-use self::form::{Form, Tokenised};
+pub use self::detokenize::{Detokenize, run as run_back};
+use self::{
+    form::{Form, Tokenised},
+    shards::Entry,
+};
 use crate::{
     args::{ModelArgs, OutputArgs, RuntimeArgs, WorkerArgs},
     batch,
-    cmd::{
-        decode::{MAX_INPUT_BYTES, sound::Form as SoundForm},
-        encode::{self, SOUNDS, sound::SoundArgs},
-    },
+    cmd::encode::{self, SOUNDS, sound::SoundArgs},
     engine::Shared,
     explain,
     failure::{Exit, Failure, Result},
@@ -36,6 +40,7 @@ use crate::{
 /// npy          NumPy array [channel, token], u16, or u32 with an offset
 /// safetensors  tensor "tokens" [channel, token] of the same types, everything else as metadata
 /// txt          a line of numbers per channel
+/// tar          WebDataset: <key>.json and <key>.npy of every sound; -o names one archive, or a folder of archives of --shard sounds
 #[derive(Debug, Args)]
 #[command(
     verbatim_doc_comment,
@@ -43,6 +48,7 @@ use crate::{
   tessera tokens speech.wav                          speech.jsonl
   tessera tokens speech.wav -o - --format txt        to standard output
   tessera tokens corpus/ -o tokens/ --format npy -j 2 --skip-existing
+  tessera tokens corpus/ -o shards/ --format tar --skip-existing
   tessera detokenize speech.jsonl -o back.wav"
 )]
 pub struct Tokens {
@@ -61,6 +67,10 @@ pub struct Tokens {
     #[arg(long)]
     skip_existing: bool,
 
+    /// Sounds of an archive, in a folder of archives
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    shard: u32,
+
     /// Number added to every token, to place them in a larger vocabulary
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=1 << 30))]
     offset: u32,
@@ -69,47 +79,6 @@ pub struct Tokens {
     sound: SoundArgs,
 
     /// Model pack, by id or hash; see 'tessera models list'
-    #[arg(long, value_name = "ID", help_heading = "Models")]
-    pack: Option<String>,
-
-    #[command(flatten)]
-    workers: WorkerArgs,
-    #[command(flatten)]
-    models: ModelArgs,
-    #[command(flatten)]
-    runtime: RuntimeArgs,
-}
-
-/// Turn tokens back into sounds
-///
-/// Takes what 'tessera tokens' writes, told by its content. Bare numbers (npy, txt) do not say what they are of: then depth and offset
-/// are as given, and the sound is as long as the tokens allow.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  tessera detokenize speech.jsonl                    speech.wav
-  tessera detokenize generated.npy --depth 12 -o generated.flac
-  echo 17 4000 256 3 | tessera detokenize - > noise.wav")]
-pub struct Detokenize {
-    /// Files of tokens or folders; - is standard input
-    #[arg(required = true, value_name = "IN")]
-    inputs: Vec<PathBuf>,
-
-    #[command(flatten)]
-    output: OutputArgs,
-
-    /// Bits of a token, where the file does not say; the pack's most if absent
-    #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u8).range(1..=16))]
-    depth: Option<u8>,
-
-    /// Samples of the sound, where the file does not say
-    #[arg(long, value_name = "N")]
-    samples: Option<u64>,
-
-    /// Number that was added to every token, where the file does not say
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    offset: u32,
-
-    /// Model pack, by id or hash, where the file does not say
     #[arg(long, value_name = "ID", help_heading = "Models")]
     pack: Option<String>,
 
@@ -133,6 +102,9 @@ struct Report {
     tokens: u64,
     seconds: f64,
     x_real_time: f64,
+    /// What goes into the output archive, of a sound that shares it with others.
+    #[serde(skip)]
+    sample: Vec<u8>,
 }
 
 impl Report {
@@ -147,6 +119,7 @@ impl Report {
             tokens: bare.channels.iter().map(|channel| channel.len() as u64).sum(),
             seconds,
             x_real_time: duration / seconds.max(1e-9),
+            sample: Vec::new(),
         }
     }
 
@@ -166,54 +139,56 @@ impl Report {
 pub fn run(arguments: &Tokens) -> Result<std::result::Result<(), Exit>> {
     let form = form_of(arguments)?;
     let takes = [SOUNDS, &["tsr"]].concat();
-    let rule = Rule { takes: &takes, gives: form.extension() };
-    let mut plan = files::plan(&arguments.inputs, arguments.output.output.as_deref(), &rule)?;
-    if arguments.skip_existing {
-        plan.jobs.retain(|job| job.sink.path().is_none_or(|path| !path.exists()));
-    }
-    refuse_json_on_stdout(&arguments.output, &plan.jobs)?;
-    let workers = usize::from(arguments.workers.jobs);
-    let shared = Shared::new(&arguments.models, &arguments.runtime, workers.min(plan.jobs.len()))?;
-    let output = Output { force: arguments.output.force };
-    let work = |(): &mut (), job: &Job| tokenise(&shared, job, arguments, form, output).map_err(|f| f.at(&job.source));
-    Ok(each(&plan.jobs, workers, arguments.output.json, work))
-}
-
-pub fn run_back(arguments: &Detokenize) -> Result<std::result::Result<(), Exit>> {
-    let ending = arguments.output.output.as_deref().and_then(|path| path.extension());
-    let form = match ending.map(|ending| ending.to_string_lossy().to_lowercase()).as_deref() {
-        Some("flac") => SoundForm::Flac,
-        _ => SoundForm::Wav,
+    let mut entries = match form {
+        Form::Tar => shards::plan(arguments, &takes)?,
+        _ => {
+            let rule = Rule { takes: &takes, gives: form.extension() };
+            let plan = files::plan(&arguments.inputs, arguments.output.output.as_deref(), &rule)?;
+            plan.jobs.into_iter().map(|job| Entry { job, key: String::new() }).collect()
+        }
     };
-    let rule = Rule { takes: Form::ENDINGS, gives: form.extension() };
-    let plan = files::plan(&arguments.inputs, arguments.output.output.as_deref(), &rule)?;
-    refuse_json_on_stdout(&arguments.output, &plan.jobs)?;
-    let workers = usize::from(arguments.workers.jobs);
-    let shared = Shared::new(&arguments.models, &arguments.runtime, workers.min(plan.jobs.len()))?;
+    if arguments.skip_existing {
+        entries.retain(|entry| entry.job.sink.path().is_none_or(|path| !path.exists()));
+    }
+    refuse_json_on_stdout(&arguments.output, &entries)?;
     let output = Output { force: arguments.output.force };
-    let work = |(): &mut (), job: &Job| sound(&shared, job, arguments, form, output).map_err(|f| f.at(&job.source));
-    Ok(each(&plan.jobs, workers, arguments.output.json, work))
+    let mut writer = shards::Writer::new(&entries, output);
+    if form == Form::Tar {
+        writer.check()?;
+    }
+    let workers = usize::from(arguments.workers.jobs);
+    let shared = Shared::new(&arguments.models, &arguments.runtime, workers.min(entries.len()))?;
+    let work = |(): &mut (), entry: &Entry| {
+        tokenise(&shared, entry, arguments, form, output).map_err(|f| f.at(&entry.job.source))
+    };
+    let done =
+        |entry: &Entry, result: &Result<Report>| if form == Form::Tar { writer.add(entry, result) } else { Ok(()) };
+    Ok(each(&entries, workers, arguments.output.json, work, done))
 }
 
 /// Runs the jobs and says at the end how fast they were.
-fn each(
-    jobs: &[Job],
+fn each<J: Borrow<Job> + Sync>(
+    jobs: &[J],
     workers: usize,
     json: bool,
-    work: impl Fn(&mut (), &Job) -> Result<Report> + Sync,
+    work: impl Fn(&mut (), &J) -> Result<Report> + Sync,
+    mut done: impl FnMut(&J, &Result<Report>) -> Result<()>,
 ) -> std::result::Result<(), Exit> {
     let start = Instant::now();
     let mut duration = 0.0;
-    let failures = batch::run(
+    let mut unwritten = Vec::new();
+    let mut failures = batch::run(
         jobs,
         workers,
         || (),
         work,
         |job, result, bar| {
             duration += result.as_ref().map_or(0.0, |report| report.duration);
-            batch::report(job, result, json, bar, Report::line);
+            unwritten.extend(done(job, result).err());
+            batch::report(job.borrow(), result, json, bar, Report::line);
         },
     );
+    failures.extend(unwritten);
     if jobs.len() > 1 {
         let seconds = start.elapsed().as_secs_f64();
         print::note(&format!(
@@ -225,8 +200,8 @@ fn each(
     batch::conclude(jobs.len(), &failures)
 }
 
-fn refuse_json_on_stdout(output: &OutputArgs, jobs: &[Job]) -> Result<()> {
-    if output.json && jobs.iter().any(|job| job.sink == Sink::Stdout) {
+fn refuse_json_on_stdout<J: Borrow<Job>>(output: &OutputArgs, jobs: &[J]) -> Result<()> {
+    if output.json && jobs.iter().any(|job| job.borrow().sink == Sink::Stdout) {
         return Err(Failure::usage("--json and the file itself cannot share standard output", "name a file with -o"));
     }
     Ok(())
@@ -234,8 +209,10 @@ fn refuse_json_on_stdout(output: &OutputArgs, jobs: &[Job]) -> Result<()> {
 
 /// What --format or the ending of -o say.
 fn form_of(arguments: &Tokens) -> Result<Form> {
-    let named = arguments.output.output.as_deref().filter(|path| !path.is_dir() && arguments.inputs.len() == 1);
-    let ending = named.and_then(|path| path.extension()).map(|ending| ending.to_string_lossy().to_lowercase());
+    let ending = arguments.output.output.as_deref().filter(|path| !path.is_dir()).and_then(|path| path.extension());
+    let ending = ending.map(|ending| ending.to_string_lossy().to_lowercase());
+    // Of many sounds, an archive is the only single file.
+    let ending = ending.filter(|ending| arguments.inputs.len() == 1 || ending == Form::Tar.extension());
     match (arguments.format, ending) {
         (Some(form), _) => Ok(form),
         (None, None) => Ok(Form::Jsonl),
@@ -246,7 +223,8 @@ fn form_of(arguments: &Tokens) -> Result<Form> {
     }
 }
 
-fn tokenise(shared: &Shared, job: &Job, arguments: &Tokens, form: Form, output: Output) -> Result<Report> {
+fn tokenise(shared: &Shared, entry: &Entry, arguments: &Tokens, form: Form, output: Output) -> Result<Report> {
+    let job = &entry.job;
     // Text is no danger to a terminal.
     if job.sink != Sink::Stdout || form.is_binary() {
         output.check(&job.sink)?;
@@ -267,50 +245,11 @@ fn tokenise(shared: &Shared, job: &Job, arguments: &Tokens, form: Form, output: 
         (codec, tokens)
     };
     let duration = tokens.samples as f64 / f64::from(codec.rate());
-    let report = Report::new(job, &job.sink, duration, &tokens, start);
-    let tokenised = Tokenised::new(&codec, tokens, arguments.offset);
-    output.write(&job.sink, &form.bytes(&tokenised)?)?;
-    Ok(report)
-}
-
-fn sound(shared: &Shared, job: &Job, arguments: &Detokenize, form: SoundForm, output: Output) -> Result<Report> {
-    output.check(&job.sink)?;
-    let bytes = files::read(&job.source, MAX_INPUT_BYTES)?;
-    let found = form::read(&bytes)?;
-    let pack = shared.sound_pack(found.pack.as_deref().or(arguments.pack.as_deref()))?;
-    let codec = shared.sound_codec(&pack)?;
-    let depth = found.depth.or(arguments.depth).unwrap_or(*codec.depths().end());
-    let offset = found.offset.unwrap_or(arguments.offset);
-    let channels =
-        found.channels.into_iter().map(|tokens| lowered(tokens, offset, depth)).collect::<Result<Vec<_>>>()?;
-    let (count, hop) = (channels.first().map_or(0, Vec::len) as u64, codec.hop() as u64);
-    let whole = (count * hop).saturating_sub((codec.delay_samples() as u64).saturating_sub(hop));
-    let samples = found.samples.or(arguments.samples).unwrap_or(whole);
-    if samples == 0 || samples > Limits::default().max_samples {
-        let what = format!("{count} tokens are those of {samples} samples");
-        return Err(Failure::new(Exit::Input, what, "check that it holds tokens of a sound of some length"));
+    let mut report = Report::new(job, &job.sink, duration, &tokens, start);
+    let bytes = form.bytes(&Tokenised::new(&codec, tokens, arguments.offset), &entry.key)?;
+    match form {
+        Form::Tar => report.sample = bytes,
+        _ => output.write(&job.sink, &bytes)?,
     }
-    let layout = found.layout.unwrap_or(if channels.len() == 2 { Channels::LeftRight } else { Channels::Mono });
-    let tokens = Bare { depth, samples, layout, channels };
-    let start = Instant::now();
-    let sound = codec.sound_of(&tokens).map_err(|error| Failure { exit: Exit::Input, ..explain::sound(&error) })?;
-    let report = Report::new(job, &job.sink, sound.seconds(), &tokens, start);
-    output.write(&job.sink, &form.bytes(&sound)?)?;
     Ok(report)
-}
-
-/// Tokens of the vocabulary that starts at 0.
-fn lowered(tokens: Vec<u32>, offset: u32, depth: u8) -> Result<Vec<u16>> {
-    let lower = |token: u32| {
-        let lowered = token.checked_sub(offset).filter(|lowered| lowered >> depth == 0);
-        lowered.and_then(|lowered| u16::try_from(lowered).ok()).ok_or_else(|| {
-            let most = u64::from(offset) + (1 << depth) - 1;
-            Failure::new(
-                Exit::Input,
-                format!("token {token} is not among {offset} to {most}"),
-                "check --depth and --offset",
-            )
-        })
-    };
-    tokens.into_iter().map(lower).collect()
 }

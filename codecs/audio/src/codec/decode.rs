@@ -26,6 +26,8 @@ pub struct Decoded {
     pub source: Option<Source>,
     /// What was lost of a damaged file, one sentence each. Empty unless salvaging.
     pub losses: Vec<String>,
+    /// Whether networks that look at all of a sound saw it in windows: then the sound is an approximation.
+    pub windowed: bool,
 }
 
 /// What a whole file says of its tokens, checked against the pack and the limits.
@@ -55,14 +57,16 @@ impl AudioCodec {
         let span = options.span.unwrap_or(Span { start: 0, end: u64::MAX });
         let span = Span { start: span.start, end: span.end.min(plan.samples) };
         self.check_span(span, plan.samples)?;
-        let frames = self.run_up(span);
+        // Networks that look at all of a sound need all of its tokens.
+        let (frames, end) = match self.is_live() {
+            true => (self.run_up(span), span.end),
+            false => (0..self.token_count(plan.samples), plan.samples),
+        };
+        let before = frames.start * self.hop() as u64;
         let mut channels = Vec::new();
         let mut found = 0;
         for channel in 0..plan.layout.count() {
-            let mut decoder = self.stream_decoder(plan.depth)?;
-            let before = frames.start * self.hop() as u64;
-            decoder.end_at(span.end - before);
-            let mut samples = Vec::new();
+            let mut decoder = self.channel_decoder(plan.depth, end - before, options.windowed)?;
             let mut end = 0;
             for (n, segment) in plan.segments.iter().enumerate() {
                 let start = end;
@@ -76,24 +80,25 @@ impl AudioCodec {
                         found += 1;
                         // A segment has at most 4,096 tokens.
                         let needed = (needed.start - start) as usize..(needed.end - start) as usize;
-                        samples.extend(decoder.push(&tokens[needed])?);
+                        decoder.push(&tokens[needed])?;
                     }
                     Err(error) if options.salvage => {
                         let at = needed.start as f64 / self.tokens_per_second();
                         let length = (needed.end - needed.start) as f64 / self.tokens_per_second();
                         losses.push(format!("{length:.1} s from {at:.1} s on are lost and concealed: {error}"));
-                        samples.extend(decoder.conceal(needed.end - needed.start)?);
+                        decoder.conceal(needed.end - needed.start)?;
                     }
                     Err(error) => return Err(error),
                 }
             }
-            channels.push(cut(samples, before, span));
+            channels.push(cut(decoder.finish()?, before, span));
         }
         if found == 0 {
             return Err(Error::corrupt("no tokens survive"));
         }
         let sound = Sound { rate: self.rate(), channels: to_left_right(plan.layout, channels) };
-        Ok(Decoded { sound, source: plan.source, losses })
+        let windowed = self.is_cut(plan.samples, options.windowed);
+        Ok(Decoded { sound, source: plan.source, losses, windowed })
     }
 
     /// The tokens of a whole file made with this codec's pack. Needs no ONNX Runtime.
@@ -199,7 +204,7 @@ impl AudioCodec {
             _ => self.check_span(span, end)?,
         }
         let samples = cut(samples, reader.joined_at(), Span { end: span.end.min(end), ..span });
-        Ok(Decoded { sound: Sound::mono(self.rate(), samples), source: None, losses })
+        Ok(Decoded { sound: Sound::mono(self.rate(), samples), source: None, losses, windowed: false })
     }
 
     /// Offset of the last place at which a live stream may be joined in time for a part.

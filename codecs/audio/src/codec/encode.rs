@@ -1,7 +1,6 @@
 //! Encoding.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use tessera_core::container::{self, Channels, Chunk, Duration, Header, MediaShape, PriorKind};
 use tessera_core::entropy::bands::{Band, CodedBand};
@@ -12,10 +11,7 @@ use super::options::{EncodeOptions, Stereo};
 use super::{AudioCodec, rate, segments};
 use crate::error::Result;
 use crate::sound::Sound;
-use crate::stream::LatentStream;
 
-/// Samples that are encoded at once.
-const PIECE: usize = 1 << 16;
 /// Codewords that the search weighs.
 const CANDIDATES: usize = 8;
 /// Power of the side, relative to the mid, up to which the two are coded in place of left and right.
@@ -86,17 +82,6 @@ impl AudioCodec {
             bits_per_second: bytes.len() as f64 * 8.0 / sound.seconds(),
             bytes,
         })
-    }
-
-    /// All latents of a channel, `[frames, dim]`.
-    fn latents(&self, samples: &[f32]) -> Result<Vec<f32>> {
-        let mut stream = LatentStream::new(Arc::clone(&self.model));
-        let mut latents = Vec::new();
-        for piece in samples.chunks(PIECE) {
-            latents.extend(stream.push(piece)?);
-        }
-        latents.extend(stream.finish()?);
-        Ok(latents)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Sounds to `.tsr` bytes and back.
 
+mod channel;
 mod decode;
 mod encode;
 mod inspect;
@@ -22,7 +23,7 @@ pub use decode::Decoded;
 pub use encode::Encoded;
 pub use inspect::{Inspection, inspect};
 pub use options::{CodecOptions, DecodeOptions, EncodeOptions, Source, Span, Stereo};
-pub use tokens::Tokens;
+pub use tokens::{Cost, Tokens};
 
 /// Encoder and decoder of sounds with one model pack.
 ///
@@ -89,6 +90,11 @@ impl AudioCodec {
         (0..count).map(|path| saved(path as u16)).sum::<f32>() / count as f32
     }
 
+    /// Whether sounds can be coded as they come. Networks that run on whole sounds cannot: there are no streams then.
+    pub fn is_live(&self) -> bool {
+        self.model.is_live()
+    }
+
     /// Most samples that go into an encoder after a sample before the decoder gives it: the window.
     pub fn delay_samples(&self) -> usize {
         self.model.spectrum.window()
@@ -96,13 +102,30 @@ impl AudioCodec {
 
     /// Tokens of a sound of `samples` samples.
     pub fn token_count(&self, samples: u64) -> u64 {
-        self.model.spectrum.frames(samples)
+        self.model.frames(samples)
+    }
+
+    /// Samples that so many tokens can be of, at most.
+    pub fn samples_of(&self, tokens: u64) -> u64 {
+        let beyond = if self.is_live() { self.model.spectrum.overlap() as u64 } else { 0 };
+        tokens.saturating_mul(self.hop() as u64).saturating_sub(beyond)
+    }
+
+    /// Whether a sound of so many samples is decoded in windows, which is an approximation: it is longer than the pack's networks, which
+    /// look at all of a sound, can see at once.
+    pub fn is_windowed(&self, samples: u64) -> bool {
+        self.is_cut(samples, false)
+    }
+
+    fn is_cut(&self, samples: u64, windowed: bool) -> bool {
+        let tokens = usize::try_from(self.token_count(samples)).unwrap_or(usize::MAX);
+        self.model.whole().is_ok_and(|whole| whole.is_cut(tokens, windowed))
     }
 
     /// A stream of tokens of `depth` bits from samples of one channel.
     ///
     /// # Errors
-    /// [`Error::Parameter`](crate::Error::Parameter) for a depth that the codebook does not have.
+    /// [`Error::Parameter`](crate::Error::Parameter) for a depth that the codebook does not have, or where sounds are coded whole only.
     pub fn stream_encoder(&self, depth: u8) -> Result<StreamEncoder> {
         StreamEncoder::new(Arc::clone(&self.model), depth)
     }
@@ -110,7 +133,7 @@ impl AudioCodec {
     /// A stream of samples of one channel from tokens of `depth` bits.
     ///
     /// # Errors
-    /// [`Error::Parameter`](crate::Error::Parameter) for a depth that the codebook does not have.
+    /// As [`stream_encoder`](Self::stream_encoder).
     pub fn stream_decoder(&self, depth: u8) -> Result<StreamDecoder> {
         StreamDecoder::new(Arc::clone(&self.model), depth)
     }
@@ -118,8 +141,10 @@ impl AudioCodec {
     /// A live stream from samples of one channel.
     ///
     /// # Errors
-    /// [`Error::Parameter`](crate::Error::Parameter) or [`Error::Core`](crate::Error::Core) for options out of range.
+    /// [`Error::Parameter`](crate::Error::Parameter) or [`Error::Core`](crate::Error::Core) for options out of range, or where sounds are
+    /// coded whole only.
     pub fn live_writer(&self, options: LiveOptions) -> Result<LiveWriter> {
+        self.model.check_live()?;
         LiveWriter::new(Arc::clone(&self.model), options)
     }
 
@@ -129,7 +154,7 @@ impl AudioCodec {
         (frames * self.hop() as u64 + u64::from(reach)).saturating_sub(self.model.spectrum.overlap() as u64)
     }
 
-    /// A reader of live streams.
+    /// A reader of live streams. Where sounds are coded whole only, it refuses the first packet.
     pub fn live_reader(&self, limits: Limits) -> LiveReader {
         LiveReader::new(Arc::clone(&self.model), limits)
     }

@@ -89,6 +89,9 @@ pub struct DecodeOptions {
     pub salvage: bool,
     /// Decode this part alone, without a look at most of what is before it and none at what is after it. Default: all.
     pub span: Option<Span>,
+    /// With a pack whose networks look at all of a sound: decode in windows even what could be decoded whole. What is longer than the pack
+    /// allows always is.
+    pub windowed: bool,
 }
 
 /// A part of a sound, in samples of a channel at the model's rate.

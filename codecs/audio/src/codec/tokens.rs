@@ -1,13 +1,12 @@
 //! Sounds as bare tokens, for language models.
 
 use tessera_core::container::Channels;
+use tessera_core::entropy::{encode_tokens, ideal_bits};
+use tessera_core::{Limits, TokenGrid};
 
-use super::AudioCodec;
+use super::{AudioCodec, segments};
 use crate::error::{Error, Result};
 use crate::sound::Sound;
-
-/// Samples that are encoded at once.
-const PIECE: usize = 1 << 16;
 
 /// The tokens of a sound.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +21,15 @@ pub struct Tokens {
     pub channels: Vec<Vec<u16>>,
 }
 
+/// Bits that coding tokens takes.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Cost {
+    /// By the prior's own probabilities.
+    pub ideal: f64,
+    /// As written.
+    pub written: f64,
+}
+
 impl AudioCodec {
     /// The nearest tokens of a sound of one or two channels (left and right) at the model's rate.
     ///
@@ -30,7 +38,8 @@ impl AudioCodec {
     /// [`Error::Parameter`] for a depth that the codebook does not have; [`Error::Models`] if ONNX Runtime is missing or fails.
     pub fn tokens(&self, sound: &Sound, depth: u8) -> Result<Tokens> {
         let layout = self.check_sound(sound)?;
-        let channels = sound.channels.iter().map(|channel| self.channel_tokens(channel, depth));
+        self.model.check_depth(depth)?;
+        let channels = sound.channels.iter().map(|channel| Ok(self.model.nearest(depth, &self.latents(channel)?)));
         Ok(Tokens { depth, samples: sound.len() as u64, layout, channels: channels.collect::<Result<_>>()? })
     }
 
@@ -50,12 +59,33 @@ impl AudioCodec {
             )));
         }
         let decode = |channel: &Vec<u16>| {
-            let mut decoder = self.stream_decoder(tokens.depth)?;
-            decoder.end_at(tokens.samples);
-            decoder.push(channel)
+            let mut decoder = self.channel_decoder(tokens.depth, tokens.samples, false)?;
+            decoder.push(channel)?;
+            decoder.finish()
         };
         let channels = tokens.channels.iter().map(decode).collect::<Result<Vec<_>>>()?;
         Ok(Sound { rate: self.rate(), channels: to_left_right(tokens.layout, channels) })
+    }
+
+    /// What tokens cost in a file, segment by segment, with the prior that files are written with. Needs no ONNX Runtime.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a depth that the codebook does not have; [`Error::Core`] for tokens of more bits or of too many.
+    pub fn cost_of(&self, tokens: &Tokens) -> Result<Cost> {
+        self.model.check_depth(tokens.depth)?;
+        let prior = self.model.prior(self.model.default_prior())?;
+        let mut cost = Cost::default();
+        for channel in &tokens.channels {
+            let mut rest = &channel[..];
+            for band in segments::split(channel.len() as u64, tokens.layout.count(), &Limits::default())? {
+                let (own, after) = rest.split_at(band.shape.t as usize);
+                rest = after;
+                let grid = TokenGrid::from_tokens(band.shape, &[tokens.depth], own.to_vec())?;
+                cost.ideal += ideal_bits(&grid, prior)?;
+                cost.written += 8.0 * encode_tokens(&grid, prior)?.len() as f64;
+            }
+        }
+        Ok(cost)
     }
 
     /// Checks that a sound can be encoded as it is.
@@ -73,16 +103,6 @@ impl AudioCodec {
             2 => Ok(Channels::LeftRight),
             n => Err(Error::sound(format!("the sound has {n} channels where 1 or 2 can be coded; mix it down"))),
         }
-    }
-
-    fn channel_tokens(&self, samples: &[f32], depth: u8) -> Result<Vec<u16>> {
-        let mut encoder = self.stream_encoder(depth)?;
-        let mut tokens = Vec::new();
-        for piece in samples.chunks(PIECE) {
-            tokens.extend(encoder.push(piece)?);
-        }
-        tokens.extend(encoder.finish()?);
-        Ok(tokens)
     }
 }
 

@@ -54,6 +54,7 @@ impl State {
 
 impl StreamDecoder {
     pub(crate) fn new(model: Arc<Model>, depth: u8) -> Result<Self> {
+        model.check_live()?;
         model.check_depth(depth)?;
         Ok(Self { state: State::new(&model), model, depth })
     }

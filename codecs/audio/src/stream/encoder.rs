@@ -22,6 +22,7 @@ pub struct StreamEncoder {
 
 impl StreamEncoder {
     pub(crate) fn new(model: Arc<Model>, depth: u8) -> Result<Self> {
+        model.check_live()?;
         model.check_depth(depth)?;
         Ok(Self { latents: LatentStream::new(model), depth })
     }
@@ -33,7 +34,7 @@ impl StreamEncoder {
     /// Runtime is missing or fails.
     pub fn push(&mut self, samples: &[f32]) -> Result<Vec<u16>> {
         let latents = self.latents.push(samples)?;
-        self.quantise(&latents)
+        Ok(self.latents.model.nearest(self.depth, &latents))
     }
 
     /// Ends the sound: returns its last tokens, and starts again as new. No tokens if there were no samples.
@@ -42,7 +43,7 @@ impl StreamEncoder {
     /// As [`push`](Self::push).
     pub fn finish(&mut self) -> Result<Vec<u16>> {
         let latents = self.latents.finish()?;
-        self.quantise(&latents)
+        Ok(self.latents.model.nearest(self.depth, &latents))
     }
 
     /// Starts again as new.
@@ -68,11 +69,6 @@ impl StreamEncoder {
     /// How many samples a token may wait for at most: a hop.
     pub fn delay_samples(&self) -> usize {
         self.latents.model.spectrum.hop()
-    }
-
-    fn quantise(&self, latents: &[f32]) -> Result<Vec<u16>> {
-        let book = self.latents.model.parts.book();
-        Ok(latents.chunks_exact(book.dim()).map(|latent| book.nearest(self.depth, latent).0).collect())
     }
 }
 

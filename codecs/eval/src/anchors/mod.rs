@@ -92,6 +92,54 @@ pub fn speech_by_name(name: &str) -> Result<Box<dyn Codec<Speech>>> {
     }
 }
 
+/// A codec at those steps of its ladder that have one of the given numbers.
+pub struct AtRates<M> {
+    codec: Box<dyn Codec<M>>,
+    values: Vec<f64>,
+}
+
+impl<M> AtRates<M> {
+    /// `codec` at `values`, or at its whole ladder where they are none.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] where no step has one of them.
+    pub fn new(codec: Box<dyn Codec<M>>, values: &[f64]) -> Result<Self> {
+        let chosen = Self { codec, values: values.to_vec() };
+        if chosen.ladder().is_empty() {
+            let steps: Vec<String> = chosen.codec.ladder().into_iter().map(|rate| rate.name).collect();
+            return Err(Error::Parameter(format!("no step of its ladder was chosen; they are {}", steps.join(", "))));
+        }
+        Ok(chosen)
+    }
+}
+
+impl<M> Codec<M> for AtRates<M> {
+    fn name(&self) -> &str {
+        self.codec.name()
+    }
+
+    fn describe(&self) -> String {
+        self.codec.describe()
+    }
+
+    fn extension(&self) -> &str {
+        self.codec.extension()
+    }
+
+    fn ladder(&self) -> Vec<Rate> {
+        let chosen = |rate: &Rate| self.values.is_empty() || self.values.contains(&rate.value);
+        self.codec.ladder().into_iter().filter(chosen).collect()
+    }
+
+    fn encode(&mut self, original: &M, rate: &Rate) -> Result<Vec<u8>> {
+        self.codec.encode(original, rate)
+    }
+
+    fn decode(&mut self, file: &[u8]) -> Result<M> {
+        self.codec.decode(file)
+    }
+}
+
 fn not_at_hand(name: &str, names: &[&str]) -> Error {
     match names.contains(&name) {
         true => Error::Missing(format!(

@@ -1,9 +1,9 @@
 //! LPIPS.
 
 use ndarray::Array4;
-use tessera_models::{Error as PackError, MetricSection, Pack, PairSession, Store};
+use tessera_models::{Error as PackError, MetricInput, MetricSection, Pack, PairSession, PictureInput, Store};
 
-use super::{Metric, at_least, same_size};
+use super::{Metric, at_least, from_pack, same_size};
 use crate::{Error, Result, Rgb8};
 
 /// Learned perceptual image patch similarity (Zhang, Isola, Efros, Shechtman and Wang, *The unreasonable effectiveness of deep
@@ -19,6 +19,7 @@ use crate::{Error, Result, Rgb8};
 #[derive(Debug)]
 pub struct Lpips {
     section: MetricSection,
+    input: PictureInput,
     pack: String,
     session: PairSession,
 }
@@ -38,14 +39,17 @@ impl Lpips {
     /// As [`find`](Self::find).
     pub fn new(pack: &Pack) -> Result<Self> {
         let (section, graph) = pack.metric().map_err(explain)?;
+        let MetricInput::Pictures(input) = section.input.clone() else {
+            return Err(Error::Failed(format!("lpips: metric pack {} does not measure pictures", pack.id())));
+        };
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let session = PairSession::load(&graph, threads).map_err(explain)?;
-        Ok(Self { section: section.clone(), pack: format!("{} {}", pack.id(), pack.hash_text()), session })
+        Ok(Self { section: section.clone(), input, pack: format!("{} {}", pack.id(), pack.hash_text()), session })
     }
 
     /// f32 [1,3,H,W] in the pack's range.
     fn tensor(&self, picture: &Rgb8) -> Array4<f32> {
-        let [black, white] = self.section.range;
+        let [black, white] = self.input.range;
         let (height, width) = (picture.height() as usize, picture.width() as usize);
         Array4::from_shape_fn((1, 3, height, width), |(_, channel, y, x)| {
             let value = picture.data()[(y * width + x) * 3 + channel];
@@ -69,7 +73,7 @@ impl Metric for Lpips {
 
     fn measure(&mut self, reference: &Rgb8, distorted: &Rgb8) -> Result<f64> {
         same_size(reference, distorted)?;
-        at_least(self.name(), self.section.least_side as usize, reference)?;
+        at_least(self.name(), self.input.least_side as usize, reference)?;
         let (reference, distorted) = (self.tensor(reference), self.tensor(distorted));
         let values = self.session.run(reference.view(), distorted.view()).map_err(explain)?;
         match values.as_slice() {
@@ -80,13 +84,5 @@ impl Metric for Lpips {
 }
 
 fn explain(error: PackError) -> Error {
-    match error {
-        PackError::PackMissing { .. } => Error::Missing(
-            "lpips needs a metric pack, and none was found; make lpips-alex.tpack with models/training/metric_pack.py and put it \
-             into a folder named by --models or TESSERA_MODELS, or leave lpips out"
-                .to_owned(),
-        ),
-        PackError::RuntimeMissing { .. } | PackError::RuntimeBroken { .. } => Error::Missing(format!("lpips: {error}")),
-        error => Error::Failed(format!("lpips: {error}")),
-    }
+    from_pack("lpips", error)
 }

@@ -16,23 +16,29 @@
 //! | [`pesq`](Pesq) | higher | 4.64 | 0.25 s |
 //! | [`stoi`](Stoi), [`estoi`](Stoi) | higher | 1 | 0.4 s of speech |
 //! | [`mel`](Mel) | lower | 0 | |
+//! | [`dnsmos`, `dnsmos-p808`](Dnsmos) | higher | the sound's own | |
+//!
+//! DNSMOS needs ONNX Runtime and a metric pack, and hears the distorted sound alone.
 
 mod butteraugli;
+mod dnsmos;
 mod lpips;
 mod mel;
 mod ms_ssim;
 mod pesq;
 mod psnr;
+mod quiet;
 mod ssim;
 mod ssimulacra2;
 mod stoi;
 mod window;
 
-use tessera_models::Store;
+use tessera_models::{Error as PackError, Store};
 
 use crate::{Error, Result, Rgb8, Speech};
 
 pub use butteraugli::Butteraugli;
+pub use dnsmos::Dnsmos;
 pub use lpips::Lpips;
 pub use mel::Mel;
 pub use ms_ssim::MsSsim;
@@ -57,26 +63,54 @@ pub trait Metric<M = Rgb8>: Send {
     fn measure(&mut self, reference: &M, distorted: &M) -> Result<f64>;
 }
 
-/// Every name that [`speech_by_name`] knows.
+/// The metrics of speech that need nothing beside the program.
 pub const SPEECH: [&str; 4] = ["pesq", "stoi", "estoi", "mel"];
 
-/// The metric of speech of a name.
+/// Every name that [`speech_by_name`] knows.
+pub fn speech_names() -> Vec<&'static str> {
+    SPEECH.into_iter().chain(dnsmos::NAMES).collect()
+}
+
+/// The metric of speech of a name; packs are looked for where every command looks ([`Store::standard`]).
 ///
 /// # Errors
-/// [`Error::Parameter`] lists the known names where this is none of them.
+/// As [`by_name`].
 pub fn speech_by_name(name: &str) -> Result<Box<dyn Metric<Speech>>> {
+    speech_by_name_in(name, &Store::standard(None))
+}
+
+/// As [`speech_by_name`], with packs from `store`.
+///
+/// # Errors
+/// As [`by_name`].
+pub fn speech_by_name_in(name: &str, store: &Store) -> Result<Box<dyn Metric<Speech>>> {
     Ok(match name {
         "pesq" => Box::new(Pesq),
         "stoi" => Box::new(Stoi { extended: false }),
         "estoi" => Box::new(Stoi { extended: true }),
         "mel" => Box::new(Mel),
+        name if dnsmos::NAMES.contains(&name) => Box::new(Dnsmos::find(name, store)?),
         _ => {
             return Err(Error::Parameter(format!(
                 "there is no metric {name:?}; known for sounds are {}",
-                SPEECH.join(", ")
+                speech_names().join(", ")
             )));
         }
     })
+}
+
+/// What an error of a metric pack or of the runtime means to whoever wants to measure.
+fn from_pack(metric: &str, error: PackError) -> Error {
+    match error {
+        PackError::PackMissing { .. } => Error::Missing(format!(
+            "{metric} needs a metric pack, and none was found; make one with models/training/metric_pack.py and put it into a folder named by \
+             --models or TESSERA_MODELS, or leave {metric} out"
+        )),
+        PackError::RuntimeMissing { .. } | PackError::RuntimeBroken { .. } => {
+            Error::Missing(format!("{metric}: {error}"))
+        }
+        error => Error::Failed(format!("{metric}: {error}")),
+    }
 }
 
 /// Refuses sounds of two lengths.

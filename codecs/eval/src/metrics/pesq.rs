@@ -1,8 +1,6 @@
 //! PESQ, wideband.
 
-use std::panic::catch_unwind;
-
-use super::{Metric, same_length};
+use super::{Metric, quiet::caught, same_length};
 use crate::{Error, Result, Speech};
 
 /// Perceptual evaluation of speech quality, ITU-T P.862.2 (wideband): a prediction of the mean opinion score of listeners.
@@ -25,8 +23,8 @@ impl Metric<Speech> for Pesq {
         same_length(reference, distorted)?;
         let cannot = |why: &str| Error::Parameter(format!("PESQ cannot judge this sound: {why}"));
         // On a few pairs the port's alignment runs out of its arrays.
-        let score = catch_unwind(|| ::pesq::pesq_wb(reference.samples(), distorted.samples()));
-        let score = score.map_err(|_| cannot("its alignment fails"))?;
+        let score = caught(|| ::pesq::pesq_wb(reference.samples(), distorted.samples()));
+        let score = score.ok_or_else(|| cannot("its alignment fails"))?;
         Ok(f64::from(score.map_err(|error| cannot(&error.to_string()))?))
     }
 }

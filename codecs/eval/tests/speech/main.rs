@@ -2,13 +2,15 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod dnsmos;
+
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use serde::Deserialize;
 use tessera_eval::{
     Error, Media, Speech,
     anchors::{self, SPEECH_NAMES},
-    metrics::{SPEECH, speech_by_name},
+    metrics::{Metric, SPEECH, speech_by_name},
 };
 
 /// What `reference.py` measured with one metric.
@@ -52,10 +54,14 @@ fn distorted(original: &Speech, how: &str) -> Speech {
 }
 
 fn agrees(name: &str, tolerance: f64) {
+    agrees_with(speech_by_name(name).unwrap(), name, tolerance);
+}
+
+fn agrees_with(mut metric: Box<dyn Metric<Speech>>, name: &str, tolerance: f64) {
     let file = fs::read(here("tests/speech/values.json")).unwrap();
     let reference: Reference =
         serde_json::from_slice::<BTreeMap<String, Reference>>(&file).unwrap().remove(name).unwrap();
-    let (original, mut metric) = (sample(), speech_by_name(name).unwrap());
+    let original = sample();
     assert_eq!(reference.values.len(), 4);
     for (how, expected) in &reference.values {
         let value = metric.measure(&original, &distorted(&original, how)).unwrap();

@@ -1,19 +1,24 @@
-"""Makes values.json: what other programs measure between the speech sample and four distortions of it.
+"""Makes values.json: what other programs measure between the speech sample and four distortions of it; levels.json: what the network of DNSMOS
+P.808 hears of the sample, by librosa; and loudness.onnx, a graph of the ports of DNSMOS.
 
 The distortions are integer arithmetic that the tests repeat. `mel` is computed here, independently, with numpy and scipy.
 
-    pip install numpy scipy soundfile pesq pystoi && python reference.py
+    pip install numpy scipy soundfile pesq pystoi onnx speechmos librosa requests tqdm pandas onnxruntime && python reference.py
 """
 
 import json
 from importlib.metadata import version
 from pathlib import Path
 
+import librosa
 import numpy as np
+import onnx
 import scipy
 import soundfile
+from onnx import TensorProto, helper
 from pesq import pesq
 from pystoi import stoi
+from speechmos import dnsmos
 
 HERE = Path(__file__).parent
 
@@ -63,6 +68,30 @@ def mel(x, y):
     return np.sqrt(((mel_levels(x) - mel_levels(y)) ** 2).mean(axis=1)).mean()
 
 
+def opinions(y):
+    return dnsmos.run(y / 32768, 16000)
+
+
+def levels(x):
+    """Every 97th level of the first window, frame by frame."""
+    heard = (x / 32768)[: int(9.01 * 16000) - 160]
+    power = librosa.feature.melspectrogram(y=heard, sr=16000, n_fft=321, hop_length=160, n_mels=120)
+    return ((librosa.power_to_db(power, ref=np.max) + 40) / 40).T.flatten()[::97]
+
+
+def loudness():
+    """Mean of the absolute samples [1,N], and its double: [1,2]."""
+    nodes = [
+        helper.make_node("Abs", ["samples"], ["size"]),
+        helper.make_node("ReduceMean", ["size"], ["mean"], axes=[1], keepdims=1),
+        helper.make_node("Add", ["mean", "mean"], ["double"]),
+        helper.make_node("Concat", ["mean", "double"], ["opinions"], axis=1),
+    ]
+    port = lambda name, side: helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, side])
+    graph = helper.make_graph(nodes, "loudness", [port("samples", "n")], [port("opinions", 2)])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
 def main():
     x, rate = soundfile.read(HERE / "../../../../samples/speech.flac", dtype="int16")
     assert rate == 16000
@@ -72,6 +101,8 @@ def main():
         "stoi": (f"pystoi {version('pystoi')}", lambda y: stoi(x / 32768, y / 32768, rate)),
         "estoi": (f"pystoi {version('pystoi')}, extended", lambda y: stoi(x / 32768, y / 32768, rate, extended=True)),
         "mel": (f"numpy {version('numpy')}, scipy {version('scipy')}", lambda y: mel(x, y)),
+        "dnsmos": (f"speechmos {version('speechmos')}, ovrl_mos", lambda y: opinions(y)["ovrl_mos"]),
+        "dnsmos-p808": (f"speechmos {version('speechmos')}, p808_mos", lambda y: opinions(y)["p808_mos"]),
     }
     distorted = {how.__name__: how(x) for how in (noise, coarse, dull, gaps)}
     values = {
@@ -79,6 +110,8 @@ def main():
         for name, (by, measure) in metrics.items()
     }
     (HERE / "values.json").write_text(json.dumps(values, indent=1) + "\n")
+    (HERE / "levels.json").write_text(json.dumps([round(float(level), 6) for level in levels(x)]) + "\n")
+    onnx.save(loudness(), HERE / "loudness.onnx")
 
 
 main()

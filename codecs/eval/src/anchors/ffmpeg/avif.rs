@@ -98,6 +98,9 @@ impl Codec for Avif {
     }
 
     fn decode(&mut self, file: &[u8]) -> Result<Rgb8> {
+        if !is_whole(file) {
+            return Err(Error::Failed("AVIF: the file is cut off".to_owned()));
+        }
         let parsed = avif_parse::read_avif(&mut &*file).map_err(|error| Error::Failed(format!("AVIF: {error}")))?;
         let frame = still::decode(self.decoder, &parsed.primary_item)?;
         if !matches!(frame.format(), Pixel::YUV420P | Pixel::YUVJ420P) {
@@ -124,6 +127,23 @@ impl Codec for Avif {
         };
         cut(&rgb, width, keep)
     }
+}
+
+/// Whether boxes (ISO/IEC 14496-12: length, kind, content) fill a file; the parser takes that for granted, and in debug builds asserts it.
+fn is_whole(file: &[u8]) -> bool {
+    let mut rest = file;
+    while let Some(head) = rest.first_chunk::<8>() {
+        let length = match u32::from_be_bytes([head[0], head[1], head[2], head[3]]) {
+            0 => rest.len(),
+            1 => return false, // 64 bits of length: no still picture needs them
+            length => length as usize,
+        };
+        match rest.get(length.max(8)..) {
+            Some(after) => rest = after,
+            None => return false,
+        }
+    }
+    rest.is_empty() && !file.is_empty()
 }
 
 /// `[y][x][3]` with the last column and row repeated up to `even`.
