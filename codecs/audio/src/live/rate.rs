@@ -4,6 +4,8 @@ use std::ops::RangeInclusive;
 
 /// Packets over which a surplus is spent and a debt is paid.
 const HORIZON: f64 = 2.0;
+/// Bits that the last packet, which closes the stream, has beyond others: they are laid aside from the beginning.
+const CLOSING: f64 = 80.0;
 /// Seconds of unused bits that are kept for later.
 const SAVED: f64 = 10.0;
 
@@ -25,7 +27,7 @@ impl RateControl {
         Self {
             bits_per_frame: bits_per_second / tokens_per_second,
             most_saved: SAVED * bits_per_second,
-            saved: 0.0,
+            saved: -CLOSING,
             depth: *depths.end(),
             depths,
         }
@@ -40,7 +42,7 @@ impl RateControl {
         mut make: impl FnMut(u8) -> Result<(T, f64), E>,
     ) -> Result<T, E> {
         let income = frames * self.bits_per_frame;
-        let allowed = income + if is_last { self.saved } else { self.saved / HORIZON };
+        let allowed = income + if is_last { self.saved + CLOSING } else { self.saved / HORIZON };
         let mut chosen = make(self.depth)?;
         let deeper = chosen.1 < allowed;
         loop {
@@ -72,7 +74,10 @@ mod tests {
         for n in 0..count {
             let cost = |depth: u8| (40.0 * f64::from(depth) * share(n) / 8.0).ceil() * 8.0 + 32.0;
             bits += control
-                .choose(40.0, n + 1 == count, |depth| Ok::<_, ()>((cost(depth), cost(depth))))
+                .choose(40.0, n + 1 == count, |depth| {
+                    let cost = cost(depth) + if n + 1 == count { CLOSING } else { 0.0 };
+                    Ok::<_, ()>((cost, cost))
+                })
                 .unwrap_or_default();
         }
         bits / (count as f64 / 2.0)
@@ -92,7 +97,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_reached_is_come_near() {
-        assert_eq!(rate(2000.0, |_| 0.7), (336.0 + 32.0) * 2.0);
-        assert_eq!(rate(100.0, |_| 0.7), (168.0 + 32.0) * 2.0);
+        assert_eq!(rate(2000.0, |_| 0.7), (336.0 + 32.0) * 2.0 + CLOSING / 20.0);
+        assert_eq!(rate(100.0, |_| 0.7), (168.0 + 32.0) * 2.0 + CLOSING / 20.0);
     }
 }
