@@ -7,7 +7,7 @@
 //! |---|---|
 //! | 2 | the upper half of an `f32`: length of a unit |
 //! | 1 | step along the surface, in units |
-//! | 1 | step away from the surface, in units |
+//! | 1 | step away from the surface, in units; steps of one length keep to a lattice |
 //! | 3 varints | origin, each zigzag, in 2^16 units |
 //! | rest | range coder: the walk's decisions |
 
@@ -32,11 +32,29 @@ pub(crate) type Point = [i64; 3];
 /// Bits of the units between origins.
 const ORIGIN_BITS: u32 = 16;
 
+/// Units of a step away from the surface. Steps of the same length along it keep vertices on a lattice.
+pub(super) const LATTICE: u8 = 16;
+
 /// Steps of new vertices, in units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Quantum {
     pub along: i64,
     pub away: i64,
+}
+
+impl Quantum {
+    /// Where a vertex goes: with steps of one length, to the nearest of the places that are whole steps from the origin. What is flat along the axes
+    /// stays so.
+    pub fn settled(self, place: Point) -> Point {
+        match self.along == self.away {
+            true => place.map(|value| nearest_multiple(value, self.away)),
+            false => place,
+        }
+    }
+}
+
+fn nearest_multiple(value: i64, step: i64) -> i64 {
+    (value + step / 2).div_euclid(step) * step
 }
 
 /// Where whole units lie.
@@ -80,9 +98,9 @@ fn encode_faces(mesh: &Bare, step: f64, ratio: u8) -> Result<Payload> {
     let Some(bounds) = Bounds::of(&mesh.positions) else {
         return Err(Error::shape("the mesh has no vertices; use one with content"));
     };
-    let quantum = Quantum { along: i64::from(ratio), away: 16 };
+    let quantum = Quantum { along: i64::from(ratio), away: i64::from(LATTICE) };
     let grid = Grid::new(bounds, step / 16.0);
-    let places: Vec<Point> = mesh.positions.iter().map(|&position| grid.place(position)).collect();
+    let places: Vec<Point> = mesh.positions.iter().map(|&position| quantum.settled(grid.place(position))).collect();
     let welded = sheets::welded(&places, &mesh.faces);
     let cut = sheets::sheets(&welded.positions, &welded.faces);
     let mut payload = Vec::new();

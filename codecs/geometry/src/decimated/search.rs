@@ -3,21 +3,21 @@
 use rayon::prelude::*;
 
 use super::simplify::{Bare, Until, compact, fitted, simplified};
-use super::{Payload, decode, encode_faces};
+use super::{LATTICE, Payload, decode, encode_faces};
 use crate::error::{Error, Result};
 use crate::shape::{Bounds, Mesh};
 use crate::surface::{Samples, Surface};
 
-/// Steps away from the surface that are tried, as parts of the mean edge.
-const STEPS: [f64; 4] = [0.01, 0.016, 0.026, 0.042];
-/// Steps along the surface, in sixteenths of that.
-const RATIO: u8 = 32;
+/// Steps that are tried: away from the surface, as parts of the mean edge, and along it, in sixteenths of that. Equal ones keep to a lattice, which
+/// suits what is made of boxes.
+const STEPS: [(f64, u8); 7] =
+    [(0.01, 32), (0.016, 32), (0.026, 32), (0.042, 32), (0.025, LATTICE), (0.06, LATTICE), (0.14, LATTICE)];
 /// Points by which surfaces are compared.
 const SAMPLES: usize = 10_000;
 /// Rounds of fitting.
 const ROUNDS: usize = 3;
 /// Tries to meet a budget.
-const TRIES: usize = 4;
+const TRIES: usize = 6;
 /// Bits a face takes, to begin with.
 const FACE_BITS: f64 = 9.0;
 /// Faces that are left of the smallest mesh.
@@ -67,14 +67,14 @@ fn within_error(whole: &Bare, error: f64) -> Result<Coded> {
     }
     let rounds = if mesh.faces.len() < whole.faces.len() { ROUNDS } else { 0 };
     fitted(&mut mesh, &original.samples, rounds);
-    original.coded(encode_faces(&mesh, step, RATIO)?)
+    original.coded(encode_faces(&mesh, step, 32)?)
 }
 
 fn within_bytes(whole: Bare, bytes: usize) -> Result<Coded> {
     let ladder = ladder(whole, (bytes as f64 * 8.0 / FACE_BITS) as usize);
     let original = Original::new(&ladder[0]);
     let tried: Vec<Option<Coded>> =
-        STEPS.into_par_iter().map(|part| largest(&ladder, &original, part, bytes)).collect::<Result<_>>()?;
+        STEPS.into_par_iter().map(|steps| largest(&ladder, &original, steps, bytes)).collect::<Result<_>>()?;
     let best = tried.into_iter().flatten().min_by(|a, b| a.error.total_cmp(&b.error));
     let mut best = best.ok_or_else(|| Error::shape(format!("the mesh does not fit {bytes} bytes; ask for more")))?;
     // Where all faces fit, the rest goes into finer steps.
@@ -89,10 +89,10 @@ fn within_bytes(whole: Bare, bytes: usize) -> Result<Coded> {
 /// All faces with the finest steps that fit, if finer ones than the ordinary do.
 fn finest(whole: &Bare, bytes: usize) -> Result<Option<Payload>> {
     let mut best = None;
-    let mut part = STEPS[0];
+    let (mut part, ratio) = STEPS[0];
     while part > FINEST {
         part /= 2.0;
-        let payload = encode_faces(whole, part * mean_edge(whole), RATIO)?;
+        let payload = encode_faces(whole, part * mean_edge(whole), ratio)?;
         if payload.bytes.len() > bytes {
             break;
         }
@@ -167,27 +167,40 @@ impl Original {
 }
 
 /// The most faces that fit, with steps as a part of their mean edge.
-fn largest(ladder: &[Bare], original: &Original, part: f64, bytes: usize) -> Result<Option<Coded>> {
+fn largest(ladder: &[Bare], original: &Original, steps: (f64, u8), bytes: usize) -> Result<Option<Coded>> {
     let all = ladder[0].faces.len();
     let mut best: Option<Payload> = None;
-    let mut target = (bytes as f64 * 8.0 / FACE_BITS) as usize;
+    // Targets that fit and that do not.
+    let (mut low, mut high) = (LEAST as f64 - 1.0, all as f64 + 1.0);
+    let mut target = (bytes as f64 * 8.0 / FACE_BITS).min(all as f64);
     for _ in 0..TRIES {
-        let start = ladder.iter().rev().find(|mesh| mesh.faces.len() >= 2 * target).unwrap_or(&ladder[0]);
-        let mut mesh = simplified(start, Until::Faces(target.max(LEAST)));
+        let wanted = (target as usize).max(LEAST);
+        let start = ladder.iter().rev().find(|mesh| mesh.faces.len() >= 2 * wanted).unwrap_or(&ladder[0]);
+        let mut mesh = simplified(start, Until::Faces(wanted));
         let faces = mesh.faces.len();
         if faces == 0 {
             break;
         }
         fitted(&mut mesh, &original.samples, if faces < all { ROUNDS } else { 0 });
-        let payload = encode_faces(&mesh, part * mean_edge(&mesh), RATIO)?;
+        let payload = encode_faces(&mesh, steps.0 * mean_edge(&mesh), steps.1)?;
         let share = bytes as f64 / payload.bytes.len() as f64;
-        if payload.bytes.len() <= bytes && best.as_ref().is_none_or(|best| payload.faces > best.faces) {
-            best = Some(payload);
+        if share >= 1.0 {
+            low = low.max(target);
+            if best.as_ref().is_none_or(|best| payload.faces > best.faces) {
+                best = Some(payload);
+            }
             if share < 1.03 || faces == all {
                 break;
             }
+        } else {
+            high = high.min(target);
         }
-        target = (faces as f64 * share * 0.985) as usize;
+        // Bytes go with faces, mostly; where that leads nowhere the middle is next.
+        let next = target * share * 0.985;
+        target = if next > low && next < high { next } else { (low * high).sqrt() };
+        if high - low < 2.0 {
+            break;
+        }
     }
     best.map(|payload| original.coded(payload)).transpose()
 }

@@ -23,12 +23,21 @@ pub(super) enum Until {
     Error(f32),
 }
 
-/// Fewer faces of a mesh without duplicate positions. Small parts vanish first.
+/// Fewer faces of a mesh without duplicate positions. Small parts vanish only if there are too many faces else.
 pub(super) fn simplified(mesh: &Bare, until: Until) -> Bare {
-    let (faces, error) = match until {
-        Until::Faces(faces) => (faces, f32::MAX),
-        Until::Error(error) => (0, error),
-    };
+    match until {
+        Until::Faces(faces) => {
+            let kept = collapsed(mesh, faces, f32::MAX, SimplifyOptions::None);
+            match kept.faces.len() > faces + faces / 8 {
+                true => collapsed(mesh, faces, f32::MAX, SimplifyOptions::Prune),
+                false => kept,
+            }
+        }
+        Until::Error(error) => collapsed(mesh, 0, error, SimplifyOptions::Prune),
+    }
+}
+
+fn collapsed(mesh: &Bare, faces: usize, error: f32, options: SimplifyOptions) -> Bare {
     let mut indices: Vec<u32> = mesh.faces.as_flattened().to_vec();
     let mut positions = mesh.positions.clone();
     let mut none = vec![];
@@ -41,7 +50,7 @@ pub(super) fn simplified(mesh: &Bare, until: Until) -> Bare {
         None,
         3 * faces,
         error,
-        SimplifyOptions::Prune | SimplifyOptions::ErrorAbsolute,
+        options | SimplifyOptions::ErrorAbsolute,
         None,
     );
     indices.truncate(count);

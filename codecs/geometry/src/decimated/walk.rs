@@ -276,7 +276,7 @@ impl<C: BitCoder> Walker<'_, C> {
             found[n as usize] = u64::from((moved.unsigned_abs() * 2).max(1).ilog2());
         }
         self.last = found;
-        let id = self.add(frame.global(local), own)?;
+        let id = self.add(self.quantum.settled(frame.global(local)), own)?;
         self.vertices[id as usize].bend = (local[2] * 4 / local[1].abs().max(1)).clamp(-2, 2);
         Ok(id)
     }
