@@ -23,7 +23,7 @@ use crate::{
 /// Longest `.tsr` file that is read; the largest that the encoder writes is far below.
 pub const MAX_INPUT_BYTES: u64 = 1 << 28;
 
-/// Decode .tsr files to pictures, sounds and point clouds
+/// Decode .tsr files to pictures, sounds, meshes and point clouds
 ///
 /// Writes pictures as PNG, JPEG or WebP, sounds as WAV or FLAC and shapes as PLY, OBJ, STL, GLB or XYZ, by --format or by the ending of -o. A
 /// file becomes FILE.png, FILE.wav or FILE.ply beside it or what -o names; a folder is walked and mirrored into the folder that -o names.

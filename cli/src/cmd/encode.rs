@@ -35,12 +35,12 @@ pub const SHAPES: &[&str] = &["ply", "obj", "stl", "glb", "gltf", "xyz"];
 /// Longest input file that is read.
 pub const MAX_INPUT_BYTES: u64 = 1 << 31;
 
-/// Encode pictures, sounds and point clouds to .tsr files
+/// Encode pictures, sounds, meshes and point clouds to .tsr files
 ///
 /// Reads PNG, JPEG, WebP, TIFF, BMP and the first frame of GIF; WAV, FLAC, MP3, AAC, Ogg Vorbis, AIFF, CAF and the sound of MP4
 /// and Matroska; PLY, OBJ, STL, glTF and XYZ. What a file holds is told by its content. A file becomes FILE.tsr beside it or what -o names; a
 /// folder is walked and mirrored into the folder that -o names. In a folder of several media, options for one leave the others alone.
-/// Point clouds need neither a model pack nor ONNX Runtime. Of meshes, vertices are coded (--points).
+/// Shapes need neither a model pack nor ONNX Runtime. Of a mesh, as many triangles are kept as its size or quality allows.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("target").args(["quality", "bpp", "size", "rung"])))]
 #[command(after_help = "Examples:
@@ -50,6 +50,8 @@ pub const MAX_INPUT_BYTES: u64 = 1 << 31;
   tessera encode photos/ -o small/ --bpp 0.05     a folder, two at a time with -j 2
   tessera encode speech.wav                       speech.tsr, about 120 bytes a second
   tessera encode speech.mp3 --depth 6             half the bits
+  tessera encode chair.obj --size 1200            the nearest surface that fits
+  tessera encode chair.obj --ratio 300            a three-hundredth of its binary bytes
   tessera encode scan.ply                         scan.tsr, 11 bits a coordinate
   tessera encode scan.ply --lossless              to the last bit
   tessera encode scan.ply --precision 0.001       no coordinate off by more
