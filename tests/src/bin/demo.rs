@@ -121,6 +121,8 @@ fn sounds(tessera: &Path, depth: &str, folder: &Path) -> Fallible<()> {
 
 /// The cloud samples; before and after as pictures.
 fn clouds(tessera: &Path, options: &[&str], folder: &Path) -> Fallible<()> {
+    // One input goes into a folder that is there; else it would take its name.
+    fs::create_dir_all(folder)?;
     let encoded = reports(
         Command::new(tessera)
             .args(["encode", "--json", "--force"])
@@ -156,6 +158,8 @@ fn clouds(tessera: &Path, options: &[&str], folder: &Path) -> Fallible<()> {
 
 /// The mesh samples in files of at most `size` bytes; before and after as pictures.
 fn meshes(tessera: &Path, size: &str, folder: &Path) -> Fallible<()> {
+    // One input goes into a folder that is there; else it would take its name.
+    fs::create_dir_all(folder)?;
     let encoded = reports(
         Command::new(tessera)
             .args(["encode", "--json", "--force", "--size", size, "-o"])

@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde::Serialize;
 use tessera_core::container::{GeometryTier, Header, MediaShape};
 use tessera_geometry::{
-    DecodeOptions,
+    DecodeOptions, Shape,
     io::{self, Format},
 };
 
@@ -22,9 +22,12 @@ use crate::{
 pub struct Report {
     input: String,
     output: String,
+    /// Points, or vertices of a mesh.
     points: usize,
-    /// Bits of a coordinate.
-    bits: u8,
+    /// Of a mesh.
+    faces: Option<usize>,
+    /// Bits of a coordinate of points.
+    bits: Option<u8>,
     bytes: u64,
     /// What of the file was lost or left out.
     losses: Vec<String>,
@@ -52,7 +55,11 @@ pub fn decode(
         input: source.to_string(),
         output: sink.to_string(),
         points: decoded.shape.positions().len(),
-        bits: decoded.bits,
+        faces: match &decoded.shape {
+            Shape::Mesh(mesh) => Some(mesh.faces.len()),
+            _ => None,
+        },
+        bits: matches!(decoded.tier, GeometryTier::Octree { .. }).then_some(decoded.bits),
         bytes: written.bytes.len() as u64,
         notes: [&decoded.losses[..], &written.notes].concat(),
         losses: decoded.losses,
@@ -64,19 +71,19 @@ pub fn decode(
 fn claimed(header: &Header) -> u64 {
     match header.media {
         MediaShape::Geometry(GeometryTier::Octree { points, .. }) => points.into(),
+        MediaShape::Geometry(GeometryTier::Decimated { faces }) => faces.into(),
         _ => 0,
     }
 }
 
 impl Report {
     pub fn line(&self) -> String {
-        format!(
-            "{} -> {}  {} points  {} bits a coordinate  {:.2} s",
-            self.input,
-            self.output,
-            print::grouped(self.points as u64),
-            self.bits,
-            self.seconds
-        )
+        let points = print::grouped(self.points as u64);
+        let what = match (self.faces, self.bits) {
+            (Some(faces), _) => format!("{points} vertices  {} faces", print::grouped(faces as u64)),
+            (None, Some(bits)) => format!("{points} points  {bits} bits a coordinate"),
+            (None, None) => format!("{points} points"),
+        };
+        format!("{} -> {}  {what}  {:.2} s", self.input, self.output, self.seconds)
     }
 }
