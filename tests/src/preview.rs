@@ -33,7 +33,11 @@ pub fn preview(shape: &Shape, bounds: &Bounds, size: u32) -> RgbImage {
             for (n, position) in cloud.positions.iter().enumerate() {
                 let place = view.project(*position);
                 let light = match &cloud.normals {
-                    Some(normals) => 0.3 + 0.7 * view.turn(normals[n].map(f64::from))[2].abs(),
+                    Some(normals) => {
+                        let turned = view.turn(normals[n].map(f64::from));
+                        let length = turned.iter().map(|x| x * x).sum::<f64>().sqrt();
+                        0.3 + 0.7 * if length > 0.0 { turned[2].abs() / length } else { 0.0 }
+                    }
                     None => 0.45 + 0.55 * (1.0 - place[2]).clamp(0.0, 1.0),
                 };
                 let color = tint(cloud.colors.as_deref(), n).map(|c| c * light);
