@@ -47,9 +47,10 @@ proptest! {
             decoder.finish()?;
             Ok::<_, Error>((count, first, second))
         };
-        // Four bytes of zeros may be missing: the stream does not say so.
+        // Four bytes of zeros may be missing: the stream does not say so. What is cut further never gives the same; that it may give something else is what
+        // checksums are for.
         if cut + 4 < bytes.len() {
-            prop_assert!(decode(&bytes[..cut]).is_err());
+            prop_assert_ne!(decode(&bytes[..cut]), Ok((count, first.clone(), second.clone())));
         }
         prop_assert!(decode(&[&bytes[..], &[1; 4]].concat()).is_err());
         prop_assert_eq!(decode(&bytes).unwrap(), (count, first, second));

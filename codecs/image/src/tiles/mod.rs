@@ -28,7 +28,7 @@ impl Tiling {
     pub const ENCODER: Self = Self { window: 96, margin: 8 };
 
     /// Of the decoder: pixels differ from those of the whole picture by at most a level.
-    pub const DECODER: Self = Self { window: 84, margin: 12 };
+    pub const DECODER: Self = Self { window: 72, margin: 12 };
 
     /// The whole picture at once.
     #[cfg(test)]
