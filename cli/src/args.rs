@@ -9,7 +9,7 @@ use crate::cmd::{completions, decode, doctor, encode, eval, info, loss, man, mod
 /// Neural codec: a photo in about a kilobyte, speech at a kilobit a second, points at a bit each.
 ///
 /// Tessera turns images and speech into small grids of tokens, codes them losslessly and rebuilds them with neural decoders:
-/// pictures that still look right at 0.01 to 0.2 bits per pixel, speech at 0.5 to 1 kbit/s, whole or live. Point clouds are coded as octrees,
+/// pictures that still look right at 0.01 to 0.2 bits per pixel, speech at 0.5 to 1 kbit/s, whole or live. Meshes take a kilobyte, point clouds are octrees,
 /// without loss if asked to.
 #[derive(Debug, Parser)]
 #[command(name = "tessera", bin_name = "tessera", version, propagate_version = true, after_long_help = EXAMPLES, after_help = SHORT, disable_help_subcommand = true, subcommand_required = true, arg_required_else_help = false)]
@@ -29,6 +29,7 @@ Examples:
   tessera decode photo.tsr -o back.png          and back
   tessera encode speech.wav                     speech.tsr, about 120 bytes a second
   tessera decode speech.tsr                     speech.wav
+  tessera encode chair.obj --size 1200          chair.tsr, a mesh
   tessera encode scan.ply --lossless            scan.tsr, a point cloud to the last bit
   tessera decode scan.tsr -o scan.ply           and back
   tessera tokens speech.wav                     speech.jsonl, for language models

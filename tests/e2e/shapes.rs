@@ -95,6 +95,12 @@ fn options_that_do_nothing_for_a_mesh_or_for_points_are_refused() {
     fails(tessera(["encode", "--size", "900", "-o"]).arg(&to).arg(sample("cloud.ply")), 2, "--bits");
     fails(tessera(["encode", "--size", "20", "-o"]).arg(&to).arg(sample("mesh.obj")), 3, "ask for more");
     assert!(names(out.path()).is_empty());
+    succeeds(tessera(["encode", "--size", "1000M", "-o"]).arg(&to).arg(sample("mesh.obj")));
+    fails(
+        tessera(["decode", "--time", "0..1", "-o"]).arg(out.path().join("x.ply")).arg(&to),
+        2,
+        "--time does not apply",
+    );
 }
 
 #[test]

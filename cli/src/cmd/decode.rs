@@ -182,7 +182,10 @@ fn decode(
         Modality::Geometry => Kind::Shape,
         _ => Kind::Picture,
     };
-    // In a folder of several media, a format for one leaves the others alone.
+    // In a folder of several media, options for one leave the others alone.
+    if single {
+        arguments.refuse_options_of_others(kind)?;
+    }
     let format = match format.filter(|format| format.kind() == kind) {
         Some(format) => format,
         None if format.is_some() && (single || job.named) => return Err(of_another_medium(kind)),
@@ -207,9 +210,6 @@ fn decode(
             .map(Report::Shape);
     }
     let Some(format) = format.picture_format() else { return Err(of_another_medium(kind)) };
-    if arguments.time.is_some() {
-        return Err(Failure::usage("--time is for sounds, and this is a picture", "leave it out"));
-    }
     let options = DecodeOptions { limits, salvage: arguments.salvage };
     let (width, height) = explain::size(&header);
     let _held = engine.hold(u64::from(width) * u64::from(height));
@@ -247,6 +247,20 @@ fn of_another_medium(kind: Kind) -> Failure {
 }
 
 impl Decode {
+    /// For a single file, an option that does nothing is a mistake.
+    fn refuse_options_of_others(&self, kind: Kind) -> Result<()> {
+        let options = [
+            ("--time", self.time.is_some(), Kind::Sound, "a part is of sounds"),
+            ("--windowed", self.windowed, Kind::Sound, "windows are of sounds"),
+            ("--model-rate", self.model_rate, Kind::Sound, "rates are of sounds"),
+            ("--bits", self.bits.is_some(), Kind::Shape, "bits of a coordinate are of point clouds"),
+        ];
+        match options.into_iter().find(|(_, given, of, _)| *given && *of != kind) {
+            Some((option, .., why)) => Err(Failure::usage(format!("{option} does not apply: {why}"), "leave it out")),
+            None => Ok(()),
+        }
+    }
+
     fn limits(&self) -> Limits {
         Limits {
             max_pixels: u64::from(self.max_megapixels) * 1_000_000,

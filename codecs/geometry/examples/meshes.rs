@@ -112,7 +112,7 @@ fn columns(d: &Distances) -> String {
 
 /// The best of Draco's steps: bytes, faces and distances; `None` without Draco or where nothing fits.
 fn draco(mesh: &Mesh, size: u64) -> Fallible<Option<(u64, usize, Distances)>> {
-    let whole = welded(mesh);
+    let whole = mesh.welded();
     let mut best: Option<(u64, usize, Distances)> = None;
     for bits in 6..=10 {
         let mut target = size as usize;
@@ -163,25 +163,6 @@ fn draco_coded(mesh: &Mesh, bits: u32) -> Fallible<Option<(u64, Mesh)>> {
     Ok(Some((bytes, back)))
 }
 
-/// One vertex at a place, and positions alone.
-fn welded(mesh: &Mesh) -> Mesh {
-    let mut ids = std::collections::HashMap::new();
-    let mut positions = Vec::new();
-    let places: Vec<u32> = mesh
-        .positions
-        .iter()
-        .map(|&position| {
-            *ids.entry(position.map(|value| (value + 0.0).to_bits())).or_insert_with(|| {
-                positions.push(position);
-                positions.len() as u32 - 1
-            })
-        })
-        .collect();
-    let faces = mesh.faces.iter().map(|face| face.map(|n| places[n as usize]));
-    let faces = faces.filter(|[a, b, c]| a != b && b != c && c != a).collect();
-    Mesh { positions, faces, ..Mesh::default() }
-}
-
 fn simplified(mesh: &Mesh, target: usize) -> Mesh {
     let mut indices = mesh.faces.as_flattened().to_vec();
     let mut positions = mesh.positions.clone();
@@ -198,16 +179,5 @@ fn simplified(mesh: &Mesh, target: usize) -> Mesh {
         options,
         None,
     );
-    let mut used = vec![u32::MAX; positions.len()];
-    let mut small = Mesh::default();
-    for face in indices[..count].as_chunks::<3>().0 {
-        small.faces.push(face.map(|n| {
-            if used[n as usize] == u32::MAX {
-                used[n as usize] = small.positions.len() as u32;
-                small.positions.push(positions[n as usize]);
-            }
-            used[n as usize]
-        }));
-    }
-    small
+    Mesh { positions, faces: indices[..count].as_chunks::<3>().0.to_vec(), ..Mesh::default() }.welded()
 }

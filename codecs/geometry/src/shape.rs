@@ -1,5 +1,8 @@
 //! The shapes that every part of the crate works on.
 
+use std::collections::HashMap;
+use std::hash::Hash;
+
 use crate::error::{Error, Result};
 
 /// A mesh or a cloud.
@@ -81,6 +84,13 @@ impl Mesh {
         Cloud { positions: self.positions, normals: self.normals, colors: self.colors }
     }
 
+    /// Triangles alone: one vertex at a place, none without a face, no face with a vertex twice, no attributes.
+    pub fn welded(&self) -> Self {
+        // 0 and -0 are one place.
+        let (positions, faces) = weld(&self.positions, &self.faces, |position| position.map(|x| (x + 0.0).to_bits()));
+        Self { positions, faces, ..Self::default() }
+    }
+
     /// Checks that there are vertices, all finite, that indices are below their number, and that there is one attribute per vertex.
     ///
     /// # Errors
@@ -146,6 +156,36 @@ impl Shape {
             Self::Mesh(mesh) => mesh.check(),
             Self::Cloud(cloud) => cloud.check(),
         }
+    }
+}
+
+/// Vertices with equal keys become one, in the order in which faces name them; faces with a vertex twice are left out.
+pub(crate) fn weld<P: Copy, K: Eq + Hash>(
+    positions: &[P],
+    faces: &[[u32; 3]],
+    key: impl Fn(P) -> K,
+) -> (Vec<P>, Vec<[u32; 3]>) {
+    let mut ids = HashMap::with_capacity(positions.len());
+    let mut distinct = Vec::new();
+    let mut id = |vertex: u32| {
+        let position = positions[vertex as usize];
+        *ids.entry(key(position)).or_insert_with(|| {
+            distinct.push(position);
+            distinct.len() as u32 - 1
+        })
+    };
+    let faces = faces.iter().map(|face| face.map(&mut id)).filter(|[a, b, c]| a != b && b != c && c != a).collect();
+    (distinct, faces)
+}
+
+/// The face with its least index first: the same for the same triangle.
+pub(crate) fn turned([a, b, c]: [u32; 3]) -> [u32; 3] {
+    if a < b && a < c {
+        [a, b, c]
+    } else if b < c {
+        [b, c, a]
+    } else {
+        [c, a, b]
     }
 }
 

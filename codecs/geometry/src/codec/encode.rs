@@ -32,7 +32,8 @@ pub struct Encoded {
     pub notes: Vec<String>,
 }
 
-/// Encodes a shape. The same shape and options give the same bytes on every machine.
+/// Encodes a shape. The same cloud and options give the same bytes on every machine; a mesh is simplified in floating point, so that on another
+/// machine it may become another file. Every file decodes to the same shape everywhere.
 ///
 /// # Errors
 /// [`Error::Shape`] for a shape without points, with numbers that are not finite, or a mesh unless its vertices are asked for;

@@ -61,9 +61,12 @@ pub(super) fn decode(chunks: &[Chunk], faces: u32) -> Result<Mesh> {
 
 /// The best that fits a file of so many bytes.
 fn sized(mesh: &Mesh, size: u64) -> Result<Coded> {
-    let budget = usize::try_from(size).unwrap_or(usize::MAX).min(1 << 30);
-    // What a file of that size has around its payload; one with fewer faces has no more.
-    let frame = file(vec![0; budget], mesh.faces.len().max(1))?.0.len() - budget;
+    // A chunk's payload stays below 4 GiB.
+    let budget = usize::try_from(size).unwrap_or(usize::MAX).min(1 << 31);
+    // What a file has around its payload: an empty one's bytes, and what the length of a full one takes more. Fewer faces take no more.
+    let length_bits = usize::BITS - budget.leading_zeros();
+    let frame =
+        file(Vec::new(), mesh.faces.len().max(1))?.0.len() + (length_bits.div_ceil(7) as usize).saturating_sub(1);
     match budget.checked_sub(frame) {
         Some(bytes) => decimated::encode(mesh, Goal::Bytes(bytes)),
         None => Err(Error::parameter(format!("a file of {size} bytes; a mesh takes {frame} and what it holds"))),

@@ -22,12 +22,14 @@ mod walk;
 use tessera_core::entropy::{BitDecoder, BitEncoder};
 
 use crate::error::{Error, Result};
-use crate::shape::{Bounds, Mesh};
+use crate::shape::{Bounds, Mesh, weld};
 pub(crate) use search::{Coded, Goal, encode};
-use simplify::Bare;
 
 /// Whole units.
 pub(crate) type Point = [i64; 3];
+
+/// Most faces for each byte of a payload: what a few bytes claim takes no more memory than a real mesh.
+const FACES_PER_BYTE: usize = 512;
 
 /// Bits of the units between origins.
 const ORIGIN_BITS: u32 = 16;
@@ -94,15 +96,15 @@ pub(crate) struct Payload {
 }
 
 /// Codes triangles as they are, with vertices at steps of `step` away from the surface and `ratio` sixteenths of that along it.
-fn encode_faces(mesh: &Bare, step: f64, ratio: u8) -> Result<Payload> {
+fn encode_faces(mesh: &Mesh, step: f64, ratio: u8) -> Result<Payload> {
     let Some(bounds) = Bounds::of(&mesh.positions) else {
         return Err(Error::shape("the mesh has no vertices; use one with content"));
     };
     let quantum = Quantum { along: i64::from(ratio), away: i64::from(LATTICE) };
     let grid = Grid::new(bounds, step / 16.0);
     let places: Vec<Point> = mesh.positions.iter().map(|&position| quantum.settled(grid.place(position))).collect();
-    let welded = sheets::welded(&places, &mesh.faces);
-    let cut = sheets::sheets(&welded.positions, &welded.faces);
+    let (places, faces) = weld(&places, &mesh.faces, |place| place);
+    let (places, faces) = sheets::sheets(&places, &faces);
     let mut payload = Vec::new();
     payload.extend(((grid.unit.to_bits() >> 16) as u16).to_le_bytes());
     payload.extend([quantum.along as u8, quantum.away as u8]);
@@ -110,10 +112,9 @@ fn encode_faces(mesh: &Bare, step: f64, ratio: u8) -> Result<Payload> {
         put_varint(&mut payload, (origin << 1 ^ origin >> 63) as u64);
     }
     let mut encoder = BitEncoder::new();
-    let faces = cut.faces.len();
-    walk::walk(&mut encoder, quantum, faces, Some(walk::Plan::new(cut.positions, &cut.faces)))?;
+    walk::walk(&mut encoder, quantum, faces.len(), Some(walk::Plan::new(places, &faces)))?;
     payload.extend(encoder.finish());
-    Ok(Payload { bytes: payload, faces })
+    Ok(Payload { bytes: payload, faces: faces.len() })
 }
 
 /// The mesh of a payload with so many faces.
@@ -121,6 +122,9 @@ fn encode_faces(mesh: &Bare, step: f64, ratio: u8) -> Result<Payload> {
 /// # Errors
 /// [`Error::Core`] for damaged payloads.
 pub(crate) fn decode(mut payload: &[u8], faces: usize) -> Result<Mesh> {
+    if faces / FACES_PER_BYTE > payload.len() {
+        return Err(Error::corrupt(format!("{} bytes cannot hold {faces} faces", payload.len())));
+    }
     let [low, high, along, away, rest @ ..] = payload else { return Err(truncated()) };
     let unit = f32::from_bits(u32::from(u16::from_le_bytes([*low, *high])) << 16);
     payload = rest;

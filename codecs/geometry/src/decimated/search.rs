@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::simplify::{Bare, Until, compact, fitted, simplified};
+use super::simplify::{Until, fitted, simplified};
 use super::{LATTICE, Payload, decode, encode_faces};
 use crate::error::{Error, Result};
 use crate::shape::{Bounds, Mesh};
@@ -48,7 +48,7 @@ pub(crate) enum Goal {
 /// # Errors
 /// [`Error::Shape`] if there are no faces or nothing fits.
 pub(crate) fn encode(mesh: &Mesh, goal: Goal) -> Result<Coded> {
-    let whole = bare(mesh);
+    let whole = mesh.welded();
     if whole.faces.is_empty() {
         return Err(Error::shape("the mesh has no faces with an area; code its vertices as a cloud"));
     }
@@ -58,7 +58,7 @@ pub(crate) fn encode(mesh: &Mesh, goal: Goal) -> Result<Coded> {
     }
 }
 
-fn within_error(whole: &Bare, error: f64) -> Result<Coded> {
+fn within_error(whole: &Mesh, error: f64) -> Result<Coded> {
     let original = Original::new(whole);
     let step = error * original.diagonal;
     let mut mesh = simplified(whole, Until::Error(step as f32));
@@ -70,7 +70,7 @@ fn within_error(whole: &Bare, error: f64) -> Result<Coded> {
     original.coded(encode_faces(&mesh, step, 32)?)
 }
 
-fn within_bytes(whole: Bare, bytes: usize) -> Result<Coded> {
+fn within_bytes(whole: Mesh, bytes: usize) -> Result<Coded> {
     let ladder = ladder(whole, (bytes as f64 * 8.0 / FACE_BITS) as usize);
     let original = Original::new(&ladder[0]);
     let tried: Vec<Option<Coded>> =
@@ -87,7 +87,7 @@ fn within_bytes(whole: Bare, bytes: usize) -> Result<Coded> {
 }
 
 /// All faces with the finest steps that fit, if finer ones than the ordinary do.
-fn finest(whole: &Bare, bytes: usize) -> Result<Option<Payload>> {
+fn finest(whole: &Mesh, bytes: usize) -> Result<Option<Payload>> {
     let mut best = None;
     let (mut part, ratio) = STEPS[0];
     while part > FINEST {
@@ -101,28 +101,9 @@ fn finest(whole: &Bare, bytes: usize) -> Result<Option<Payload>> {
     Ok(best)
 }
 
-/// Triangles with one vertex at a place.
-fn bare(mesh: &Mesh) -> Bare {
-    let mut ids = std::collections::HashMap::with_capacity(mesh.positions.len());
-    let mut positions = Vec::new();
-    let places: Vec<u32> = mesh
-        .positions
-        .iter()
-        .map(|&position| {
-            *ids.entry(position.map(|value| (value + 0.0).to_bits())).or_insert_with(|| {
-                positions.push(position);
-                positions.len() as u32 - 1
-            })
-        })
-        .collect();
-    let faces = mesh.faces.iter().map(|face| face.map(|n| places[n as usize]));
-    let faces: Vec<[u32; 3]> = faces.filter(|[a, b, c]| a != b && b != c && c != a).collect();
-    compact(&positions, &faces)
-}
-
 /// The mesh, and versions of it with a third of the faces each, down to a few times `least`: what is simplified further starts from one of
 /// them.
-fn ladder(whole: Bare, least: usize) -> Vec<Bare> {
+fn ladder(whole: Mesh, least: usize) -> Vec<Mesh> {
     let mut ladder = vec![whole];
     while let Some(last) = ladder.last()
         && last.faces.len() / 3 > 4 * least
@@ -143,7 +124,7 @@ struct Original {
 }
 
 impl Original {
-    fn new(mesh: &Bare) -> Self {
+    fn new(mesh: &Mesh) -> Self {
         Self {
             surface: Surface::new(&mesh.positions, &mesh.faces),
             samples: Samples::new(&mesh.positions, &mesh.faces, SAMPLES),
@@ -167,7 +148,7 @@ impl Original {
 }
 
 /// The most faces that fit, with steps as a part of their mean edge.
-fn largest(ladder: &[Bare], original: &Original, steps: (f64, u8), bytes: usize) -> Result<Option<Coded>> {
+fn largest(ladder: &[Mesh], original: &Original, steps: (f64, u8), bytes: usize) -> Result<Option<Coded>> {
     let all = ladder[0].faces.len();
     let mut best: Option<Payload> = None;
     // Targets that fit and that do not.
@@ -205,7 +186,7 @@ fn largest(ladder: &[Bare], original: &Original, steps: (f64, u8), bytes: usize)
     best.map(|payload| original.coded(payload)).transpose()
 }
 
-fn mean_edge(mesh: &Bare) -> f64 {
+fn mean_edge(mesh: &Mesh) -> f64 {
     let edges = mesh.faces.iter().flat_map(|&[a, b, c]| [(a, b), (b, c), (c, a)]);
     let lengths = edges.map(|(a, b)| {
         let (a, b) = (mesh.positions[a as usize], mesh.positions[b as usize]);

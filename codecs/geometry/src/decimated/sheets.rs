@@ -1,24 +1,17 @@
 //! Any triangles as sheets that have at most one face on each side of an edge.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::Point;
-
-/// A mesh of which every directed edge belongs to one face at most.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Sheets<P> {
-    pub positions: Vec<P>,
-    pub faces: Vec<[u32; 3]>,
-}
+use crate::shape::turned;
 
 /// Cuts where three or more faces share an edge, where neighbours face different ways, and where sheets touch in a point; leaves out
 /// faces without three different vertices, and faces that are there twice.
-pub(super) fn sheets<P: Copy>(positions: &[P], faces: &[[u32; 3]]) -> Sheets<P> {
-    let mut seen = std::collections::HashSet::new();
+pub(super) fn sheets<P: Copy>(positions: &[P], faces: &[[u32; 3]]) -> (Vec<P>, Vec<[u32; 3]>) {
+    let mut seen = HashSet::new();
     let faces: Vec<[u32; 3]> = faces
         .iter()
         .copied()
-        .filter(|&[a, b, c]| a != b && b != c && c != a && seen.insert(rotated([a, b, c])))
+        .filter(|&[a, b, c]| a != b && b != c && c != a && seen.insert(turned([a, b, c])))
         .collect();
     let mut uses: HashMap<(u32, u32), Vec<u32>> = HashMap::with_capacity(3 * faces.len());
     for (n, &[a, b, c]) in (0..).zip(&faces) {
@@ -35,46 +28,17 @@ pub(super) fn sheets<P: Copy>(positions: &[P], faces: &[[u32; 3]]) -> Sheets<P> 
         unite(&mut parents, next(*left), *right);
     }
     let mut ids = HashMap::new();
-    let mut cut = Sheets { positions: Vec::new(), faces: Vec::with_capacity(faces.len()) };
+    let (mut cut_positions, mut cut_faces) = (Vec::new(), Vec::with_capacity(faces.len()));
     for (n, face) in faces.iter().enumerate() {
-        cut.faces.push(std::array::from_fn(|corner| {
+        cut_faces.push(std::array::from_fn(|corner| {
             let root = find(&mut parents, (3 * n + corner) as u32);
             *ids.entry(root).or_insert_with(|| {
-                cut.positions.push(positions[face[corner] as usize]);
-                cut.positions.len() as u32 - 1
+                cut_positions.push(positions[face[corner] as usize]);
+                cut_positions.len() as u32 - 1
             })
         }));
     }
-    cut
-}
-
-/// Vertices at the same place become one.
-pub(super) fn welded(positions: &[Point], faces: &[[u32; 3]]) -> Sheets<Point> {
-    let mut ids = HashMap::with_capacity(positions.len());
-    let mut distinct = Vec::new();
-    let places: Vec<u32> = positions
-        .iter()
-        .map(|&point| {
-            *ids.entry(point).or_insert_with(|| {
-                distinct.push(point);
-                distinct.len() as u32 - 1
-            })
-        })
-        .collect();
-    let faces =
-        faces.iter().map(|face| face.map(|n| places[n as usize])).filter(|[a, b, c]| a != b && b != c && c != a);
-    Sheets { faces: faces.collect(), positions: distinct }
-}
-
-/// The same face, its least vertex first.
-fn rotated([a, b, c]: [u32; 3]) -> [u32; 3] {
-    if a < b && a < c {
-        [a, b, c]
-    } else if b < c {
-        [b, c, a]
-    } else {
-        [c, a, b]
-    }
+    (cut_positions, cut_faces)
 }
 
 fn find(parents: &mut [u32], mut n: u32) -> u32 {

@@ -2,14 +2,8 @@
 
 use meshopt::SimplifyOptions;
 
+use crate::shape::Mesh;
 use crate::surface::{Samples, Surface};
-
-/// Triangles without attributes.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Bare {
-    pub positions: Vec<[f32; 3]>,
-    pub faces: Vec<[u32; 3]>,
-}
 
 /// How strongly a vertex stays where it was, in samples.
 const STAY: f64 = 0.3;
@@ -24,7 +18,7 @@ pub(super) enum Until {
 }
 
 /// Fewer faces of a mesh without duplicate positions. Small parts vanish only if there are too many faces else.
-pub(super) fn simplified(mesh: &Bare, until: Until) -> Bare {
+pub(super) fn simplified(mesh: &Mesh, until: Until) -> Mesh {
     match until {
         Until::Faces(faces) => {
             let kept = collapsed(mesh, faces, f32::MAX, SimplifyOptions::None);
@@ -37,7 +31,7 @@ pub(super) fn simplified(mesh: &Bare, until: Until) -> Bare {
     }
 }
 
-fn collapsed(mesh: &Bare, faces: usize, error: f32, options: SimplifyOptions) -> Bare {
+fn collapsed(mesh: &Mesh, faces: usize, error: f32, options: SimplifyOptions) -> Mesh {
     let mut indices: Vec<u32> = mesh.faces.as_flattened().to_vec();
     let mut positions = mesh.positions.clone();
     let mut none = vec![];
@@ -54,29 +48,12 @@ fn collapsed(mesh: &Bare, faces: usize, error: f32, options: SimplifyOptions) ->
         None,
     );
     indices.truncate(count);
-    compact(&positions, indices.as_chunks::<3>().0)
-}
-
-/// Only the vertices that faces use.
-pub(super) fn compact(positions: &[[f32; 3]], faces: &[[u32; 3]]) -> Bare {
-    let mut places = vec![u32::MAX; positions.len()];
-    let mut kept = Bare::default();
-    for face in faces {
-        kept.faces.push(face.map(|n| {
-            let place = &mut places[n as usize];
-            if *place == u32::MAX {
-                *place = kept.positions.len() as u32;
-                kept.positions.push(positions[n as usize]);
-            }
-            *place
-        }));
-    }
-    kept
+    Mesh { positions, faces: indices.as_chunks::<3>().0.to_vec(), ..Mesh::default() }.welded()
 }
 
 /// Moves the vertices so that the surface lies as near to samples of the original as it can: each sample pulls the corners of the face
 /// nearest to it towards itself.
-pub(super) fn fitted(mesh: &mut Bare, samples: &Samples, rounds: usize) {
+pub(super) fn fitted(mesh: &mut Mesh, samples: &Samples, rounds: usize) {
     for _ in 0..rounds {
         let surface = Surface::new(&mesh.positions, &mesh.faces);
         let mut pull = vec![([0.0f64; 3], STAY); mesh.positions.len()];

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::Format;
 use crate::error::{Error, Result};
-use crate::shape::{Mesh, Shape};
+use crate::shape::{Mesh, Shape, turned};
 
 /// Checks a mesh, drops what is no triangle, and makes it a cloud if it has none.
 pub(super) fn clean(mut mesh: Mesh, format: Format, notes: &mut Vec<String>) -> Result<Shape> {
@@ -44,17 +44,6 @@ pub(super) fn clean(mut mesh: Mesh, format: Format, notes: &mut Vec<String>) -> 
     let shape = Shape::Mesh(mesh);
     shape.check()?;
     Ok(shape)
-}
-
-/// The face with its least index first: the same for the same triangle.
-fn turned([a, b, c]: [u32; 3]) -> [u32; 3] {
-    if a < b && a < c {
-        [a, b, c]
-    } else if b < c {
-        [b, c, a]
-    } else {
-        [c, a, b]
-    }
 }
 
 fn finite<const N: usize>(values: &[f32; N]) -> bool {

@@ -141,7 +141,7 @@ fn whole_numbers_need_no_lattice_in_the_header() {
 }
 
 #[test]
-fn a_mesh_is_refused_unless_its_vertices_are_asked_for() {
+fn a_mesh_without_loss_is_refused_and_its_vertices_are_taken() {
     let mesh =
         Mesh { positions: vec![[0.0; 3], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], faces: vec![[0, 1, 2]], ..Mesh::default() };
     let shape = Shape::Mesh(mesh);
