@@ -1,5 +1,14 @@
 //! The header: what the chunks are about.
 
+mod audio;
+mod geometry;
+
+pub use audio::{Channels, Duration, Live};
+pub use geometry::{GeometryTier, Lattice};
+
+use audio::{parse_audio, put_audio};
+use geometry::{parse_geometry, put_geometry};
+
 use super::bytes::{Bytes, put_varint};
 use crate::error::{Error, Result};
 use crate::limits::{self, Limits};
@@ -15,27 +24,8 @@ const FLAG_PACK_ID: u8 = 1 << 3;
 const IMAGE_GRAY: u8 = 1 << 4;
 const IMAGE_ALPHA: u8 = 1 << 5;
 const IMAGE_UNKNOWN: u8 = 3 << 6;
-const AUDIO_LIVE: u8 = 1 << 4;
-const AUDIO_STEREO: u8 = 1 << 5;
-const AUDIO_MID_SIDE: u8 = 1 << 6;
-const AUDIO_SOURCE: u8 = 1 << 7;
-const LIVE_PROTECTED: u8 = 1 << 5;
-const LIVE_RATE: u8 = 1 << 7;
-/// Most tokens of a live stream's packet, repeated ones included, and most frames of a group.
-const MAX_PACKET_FRAMES: u32 = 4096;
 const GEOMETRY_PACK: u8 = 1 << 4;
 const GEOMETRY_UNKNOWN: u8 = 7 << 5;
-const TIER_OCTREE: u8 = 0;
-const TIER_DECIMATED: u8 = 1;
-const OCTREE_COUNTS: u8 = 1 << 0;
-const OCTREE_LATTICE: u8 = 1 << 1;
-const OCTREE_COLORS: u8 = 1 << 2;
-const OCTREE_NORMALS: u8 = 1 << 3;
-const OCTREE_EXACT: u8 = 1 << 4;
-const OCTREE_UNKNOWN: u8 = 7 << 5;
-/// Most bits of a coordinate and of half a normal.
-const MAX_OCTREE_DEPTH: u8 = 21;
-const MAX_NORMAL_BITS: u8 = 14;
 /// Of files without tokens.
 const NO_RUNG: Rung = Rung { levels: 1, depth: 1 };
 const RUNG_TRAINED: u8 = 1 << 7;
@@ -86,128 +76,6 @@ pub enum Color {
     Gray,
     /// Red, green and blue.
     Rgb,
-}
-
-/// What the tokens of a sound are of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Channels {
-    /// One channel.
-    Mono,
-    /// Left, then right.
-    LeftRight,
-    /// Half the sum of left and right, then half the difference.
-    MidSide,
-}
-
-impl Channels {
-    /// How many there are: 1 or 2.
-    pub fn count(self) -> u8 {
-        match self {
-            Self::Mono => 1,
-            Self::LeftRight | Self::MidSide => 2,
-        }
-    }
-}
-
-/// How long a sound is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Duration {
-    /// A whole file.
-    Samples {
-        /// Samples of a channel at the header's rate, at least 1.
-        samples: u32,
-        /// Rate and samples of a channel before the sound was resampled, each at least 1; `None` if it was not.
-        source: Option<(u32, u32)>,
-    },
-    /// A live stream: it ends when its closing packet says so.
-    Live(Live),
-}
-
-/// How the frames of a live stream are dealt to packets.
-///
-/// Frames come in groups of `interleave * packet_frames`. Packet j of a group holds its frames j, j + `interleave`, and so on, so
-/// that the neighbours of a lost packet's frames are in others. The closing packet holds what is left, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Live {
-    /// Frames of a packet, at least 1.
-    pub packet_frames: u32,
-    /// Packets of a group, at least 1. A group has at most 4,096 frames, those that a packet repeats counted once more.
-    pub interleave: u32,
-    /// Leading bits of the tokens of the packet before that every packet but the first repeats; 0 for none, at most the depth.
-    pub repeat: u8,
-    /// Bits a second that all of the stream takes at most, heads and headers included, if it was made to keep to that.
-    pub bits_per_second: Option<u32>,
-}
-
-impl Live {
-    /// Packets of consecutive frames that repeat nothing, and no rate announced.
-    pub fn plain(packet_frames: u32) -> Self {
-        Self { packet_frames, interleave: 1, repeat: 0, bits_per_second: None }
-    }
-
-    /// Frames of a group.
-    pub fn group_frames(&self) -> u32 {
-        self.packet_frames.saturating_mul(self.interleave)
-    }
-
-    fn is_valid(&self, depth: u8) -> bool {
-        let again = u32::from(self.repeat > 0);
-        let most = u64::from(self.packet_frames) * (u64::from(self.interleave) + u64::from(again));
-        self.packet_frames > 0
-            && self.interleave > 0
-            && most <= MAX_PACKET_FRAMES.into()
-            && self.repeat <= depth
-            && self.bits_per_second != Some(0)
-    }
-}
-
-/// Where the points of an octree lie: index i of an axis stands for the coordinate `(offset + i) / divisor`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Lattice {
-    /// Offset of each axis, in steps; finite.
-    pub offset: [f64; 3],
-    /// Steps per unit, above 0 and finite.
-    pub divisor: f64,
-}
-
-// A lattice of numbers that are not finite is never made.
-impl Eq for Lattice {}
-
-impl Lattice {
-    /// Indices as they are.
-    pub const UNIT: Self = Self { offset: [0.0; 3], divisor: 1.0 };
-
-    fn is_valid(&self) -> bool {
-        self.offset.iter().all(|offset| offset.is_finite()) && self.divisor.is_finite() && self.divisor > 0.0
-    }
-}
-
-/// How a shape is coded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum GeometryTier {
-    /// Points as the leaves of an octree. Needs no model pack.
-    Octree {
-        /// Points, at least 1, each as often as it occurs.
-        points: u32,
-        /// Levels of the tree: bits of an index, 1 to 21.
-        depth: u8,
-        /// Where the leaves lie.
-        lattice: Lattice,
-        /// Whether points occur more than once.
-        counts: bool,
-        /// Whether coordinates are finer than the lattice: what is left of them is there, to the last bit.
-        exact: bool,
-        /// Whether points have colours of 8 bits.
-        colors: bool,
-        /// Bits of each half of a normal, 2 to 14; `None` without normals.
-        normal_bits: Option<u8>,
-    },
-    /// Triangles, fewer than there were. Needs no model pack.
-    Decimated {
-        /// Triangles, at least 1.
-        faces: u32,
-    },
 }
 
 /// Extent and form of the media.
@@ -382,180 +250,6 @@ fn parse_modality(flags: u8) -> Result<Modality> {
         3 => Ok(Modality::Geometry),
         code => Err(Error::unsupported(format!("modality {code}"))),
     }
-}
-
-/// Appends the media shape of a sound; returns its flags.
-fn put_audio(out: &mut Vec<u8>, rate: u32, channels: Channels, duration: Duration, depth: u8) -> Result<u8> {
-    let mut flags = match channels {
-        Channels::Mono => 0,
-        Channels::LeftRight => AUDIO_STEREO,
-        Channels::MidSide => AUDIO_STEREO | AUDIO_MID_SIDE,
-    };
-    put_varint(out, rate);
-    let bad = match duration {
-        Duration::Samples { samples, source } => {
-            put_varint(out, samples);
-            if let Some((rate, samples)) = source {
-                flags |= AUDIO_SOURCE;
-                put_varint(out, rate);
-                put_varint(out, samples);
-            }
-            samples == 0 || source.is_some_and(|(rate, samples)| rate == 0 || samples == 0)
-        }
-        Duration::Live(live) => {
-            flags |= AUDIO_LIVE;
-            put_varint(out, live.packet_frames);
-            if live.interleave != 1 || live.repeat != 0 {
-                flags |= LIVE_PROTECTED;
-                put_varint(out, live.interleave);
-                out.push(live.repeat);
-            }
-            if let Some(bits) = live.bits_per_second {
-                flags |= LIVE_RATE;
-                put_varint(out, bits);
-            }
-            !live.is_valid(depth) || channels != Channels::Mono
-        }
-    };
-    if bad || rate == 0 {
-        return Err(Error::parameter(format!("{channels:?} sound of {rate} Hz, {duration:?}")));
-    }
-    Ok(flags)
-}
-
-fn parse_audio(bytes: &mut Bytes<'_>, flags: u8, limits: &Limits) -> Result<MediaShape> {
-    let live = flags & AUDIO_LIVE != 0;
-    let channels = match (!live && flags & AUDIO_STEREO != 0, flags & AUDIO_MID_SIDE != 0) {
-        (false, false) => Channels::Mono,
-        (true, false) => Channels::LeftRight,
-        (true, true) => Channels::MidSide,
-        (false, true) => return Err(Error::unsupported("unknown audio flags")),
-    };
-    let rate = positive(bytes, "sample rate")?;
-    if live {
-        return Ok(MediaShape::Audio { rate, channels, duration: Duration::Live(parse_live(bytes, flags)?) });
-    }
-    let samples = positive(bytes, "number of samples")?;
-    limits::check("number of samples", samples.into(), limits.max_samples)?;
-    let source = match flags & AUDIO_SOURCE {
-        0 => None,
-        _ => {
-            let source = (positive(bytes, "source rate")?, positive(bytes, "source samples")?);
-            limits::check("number of source samples", source.1.into(), limits.max_samples)?;
-            Some(source)
-        }
-    };
-    Ok(MediaShape::Audio { rate, channels, duration: Duration::Samples { samples, source } })
-}
-
-/// How a live stream is packed. Whether that makes sense is checked once the depth is known.
-fn parse_live(bytes: &mut Bytes<'_>, flags: u8) -> Result<Live> {
-    let mut live = Live::plain(positive(bytes, "frames of a packet")?);
-    if flags & LIVE_PROTECTED != 0 {
-        live.interleave = positive(bytes, "packets of a group")?;
-        live.repeat = bytes.byte("repeated bits")?;
-        if (live.interleave, live.repeat) == (1, 0) {
-            return Err(Error::corrupt("a live stream's protection is none"));
-        }
-    }
-    if flags & LIVE_RATE != 0 {
-        live.bits_per_second = Some(positive(bytes, "announced rate")?);
-    }
-    Ok(live)
-}
-
-/// Appends the media shape of a shape.
-fn put_geometry(out: &mut Vec<u8>, tier: GeometryTier) -> Result<()> {
-    let (points, depth, lattice, counts, exact, colors, normal_bits) = match tier {
-        GeometryTier::Octree { points, depth, lattice, counts, exact, colors, normal_bits } => {
-            (points, depth, lattice, counts, exact, colors, normal_bits)
-        }
-        GeometryTier::Decimated { faces } => return put_decimated(out, faces),
-    };
-    let bad_normals = normal_bits.is_some_and(|bits| !(2..=MAX_NORMAL_BITS).contains(&bits));
-    if points == 0 || !(1..=MAX_OCTREE_DEPTH).contains(&depth) || !lattice.is_valid() || bad_normals {
-        return Err(Error::parameter(format!("{tier:?}")));
-    }
-    let flag = |on: bool, bit: u8| if on { bit } else { 0 };
-    out.push(TIER_OCTREE);
-    out.push(
-        flag(counts, OCTREE_COUNTS)
-            | flag(lattice != Lattice::UNIT, OCTREE_LATTICE)
-            | flag(colors, OCTREE_COLORS)
-            | flag(normal_bits.is_some(), OCTREE_NORMALS)
-            | flag(exact, OCTREE_EXACT),
-    );
-    put_varint(out, points);
-    out.push(depth);
-    if lattice != Lattice::UNIT {
-        for number in lattice.offset.into_iter().chain([lattice.divisor]) {
-            out.extend(number.to_le_bytes());
-        }
-    }
-    out.extend(normal_bits);
-    Ok(())
-}
-
-fn put_decimated(out: &mut Vec<u8>, faces: u32) -> Result<()> {
-    if faces == 0 {
-        return Err(Error::parameter("a mesh without faces"));
-    }
-    out.push(TIER_DECIMATED);
-    put_varint(out, faces);
-    Ok(())
-}
-
-fn parse_geometry(bytes: &mut Bytes<'_>, limits: &Limits) -> Result<GeometryTier> {
-    match bytes.byte("geometry tier")? {
-        TIER_OCTREE => {}
-        TIER_DECIMATED => {
-            let faces = positive(bytes, "number of faces")?;
-            limits::check("number of faces", faces.into(), limits.max_points)?;
-            return Ok(GeometryTier::Decimated { faces });
-        }
-        other => return Err(Error::unsupported(format!("geometry of tier {other}"))),
-    }
-    let flags = bytes.byte("octree flags")?;
-    if flags & OCTREE_UNKNOWN != 0 {
-        return Err(Error::unsupported("unknown octree flags"));
-    }
-    let points = positive(bytes, "number of points")?;
-    limits::check("number of points", points.into(), limits.max_points)?;
-    let depth = bytes.byte("octree depth")?;
-    if !(1..=MAX_OCTREE_DEPTH).contains(&depth) {
-        return Err(Error::corrupt(format!("octree of depth {depth}")));
-    }
-    let lattice = match flags & OCTREE_LATTICE {
-        0 => Lattice::UNIT,
-        _ => {
-            let mut numbers = [0.0; 4];
-            for number in &mut numbers {
-                *number = f64::from_le_bytes(bytes.array("lattice")?);
-            }
-            let [x, y, z, divisor] = numbers;
-            let lattice = Lattice { offset: [x, y, z], divisor };
-            if !lattice.is_valid() || lattice == Lattice::UNIT {
-                return Err(Error::corrupt("the octree's lattice is none"));
-            }
-            lattice
-        }
-    };
-    let normal_bits = match flags & OCTREE_NORMALS {
-        0 => None,
-        _ => match bytes.byte("bits of a normal")? {
-            bits if (2..=MAX_NORMAL_BITS).contains(&bits) => Some(bits),
-            bits => return Err(Error::corrupt(format!("normals of {bits} bits"))),
-        },
-    };
-    Ok(GeometryTier::Octree {
-        points,
-        depth,
-        lattice,
-        counts: flags & OCTREE_COUNTS != 0,
-        exact: flags & OCTREE_EXACT != 0,
-        colors: flags & OCTREE_COLORS != 0,
-        normal_bits,
-    })
 }
 
 /// A number of at least 1.

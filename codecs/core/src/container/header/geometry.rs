@@ -1,0 +1,161 @@
+//! The media shape of points and meshes.
+
+use super::positive;
+use crate::container::bytes::{Bytes, put_varint};
+use crate::error::{Error, Result};
+use crate::limits::{self, Limits};
+
+const TIER_OCTREE: u8 = 0;
+const TIER_DECIMATED: u8 = 1;
+const OCTREE_COUNTS: u8 = 1 << 0;
+const OCTREE_LATTICE: u8 = 1 << 1;
+const OCTREE_COLORS: u8 = 1 << 2;
+const OCTREE_NORMALS: u8 = 1 << 3;
+const OCTREE_EXACT: u8 = 1 << 4;
+const OCTREE_UNKNOWN: u8 = 7 << 5;
+/// Most bits of a coordinate and of half a normal.
+const MAX_OCTREE_DEPTH: u8 = 21;
+const MAX_NORMAL_BITS: u8 = 14;
+
+/// Where the points of an octree lie: index i of an axis stands for the coordinate `(offset + i) / divisor`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Lattice {
+    /// Offset of each axis, in steps; finite.
+    pub offset: [f64; 3],
+    /// Steps per unit, above 0 and finite.
+    pub divisor: f64,
+}
+
+// A lattice of numbers that are not finite is never made.
+impl Eq for Lattice {}
+
+impl Lattice {
+    /// Indices as they are.
+    pub const UNIT: Self = Self { offset: [0.0; 3], divisor: 1.0 };
+
+    fn is_valid(&self) -> bool {
+        self.offset.iter().all(|offset| offset.is_finite()) && self.divisor.is_finite() && self.divisor > 0.0
+    }
+}
+
+/// How a shape is coded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GeometryTier {
+    /// Points as the leaves of an octree. Needs no model pack.
+    Octree {
+        /// Points, at least 1, each as often as it occurs.
+        points: u32,
+        /// Levels of the tree: bits of an index, 1 to 21.
+        depth: u8,
+        /// Where the leaves lie.
+        lattice: Lattice,
+        /// Whether points occur more than once.
+        counts: bool,
+        /// Whether coordinates are finer than the lattice: what is left of them is there, to the last bit.
+        exact: bool,
+        /// Whether points have colours of 8 bits.
+        colors: bool,
+        /// Bits of each half of a normal, 2 to 14; `None` without normals.
+        normal_bits: Option<u8>,
+    },
+    /// Triangles, fewer than there were. Needs no model pack.
+    Decimated {
+        /// Triangles, at least 1.
+        faces: u32,
+    },
+}
+
+/// Appends the media shape of a shape.
+pub(super) fn put_geometry(out: &mut Vec<u8>, tier: GeometryTier) -> Result<()> {
+    let (points, depth, lattice, counts, exact, colors, normal_bits) = match tier {
+        GeometryTier::Octree { points, depth, lattice, counts, exact, colors, normal_bits } => {
+            (points, depth, lattice, counts, exact, colors, normal_bits)
+        }
+        GeometryTier::Decimated { faces } => return put_decimated(out, faces),
+    };
+    let bad_normals = normal_bits.is_some_and(|bits| !(2..=MAX_NORMAL_BITS).contains(&bits));
+    if points == 0 || !(1..=MAX_OCTREE_DEPTH).contains(&depth) || !lattice.is_valid() || bad_normals {
+        return Err(Error::parameter(format!("{tier:?}")));
+    }
+    let flag = |on: bool, bit: u8| if on { bit } else { 0 };
+    out.push(TIER_OCTREE);
+    out.push(
+        flag(counts, OCTREE_COUNTS)
+            | flag(lattice != Lattice::UNIT, OCTREE_LATTICE)
+            | flag(colors, OCTREE_COLORS)
+            | flag(normal_bits.is_some(), OCTREE_NORMALS)
+            | flag(exact, OCTREE_EXACT),
+    );
+    put_varint(out, points);
+    out.push(depth);
+    if lattice != Lattice::UNIT {
+        for number in lattice.offset.into_iter().chain([lattice.divisor]) {
+            out.extend(number.to_le_bytes());
+        }
+    }
+    out.extend(normal_bits);
+    Ok(())
+}
+
+fn put_decimated(out: &mut Vec<u8>, faces: u32) -> Result<()> {
+    if faces == 0 {
+        return Err(Error::parameter("a mesh without faces"));
+    }
+    out.push(TIER_DECIMATED);
+    put_varint(out, faces);
+    Ok(())
+}
+
+pub(super) fn parse_geometry(bytes: &mut Bytes<'_>, limits: &Limits) -> Result<GeometryTier> {
+    match bytes.byte("geometry tier")? {
+        TIER_OCTREE => {}
+        TIER_DECIMATED => {
+            let faces = positive(bytes, "number of faces")?;
+            limits::check("number of faces", faces.into(), limits.max_points)?;
+            return Ok(GeometryTier::Decimated { faces });
+        }
+        other => return Err(Error::unsupported(format!("geometry of tier {other}"))),
+    }
+    let flags = bytes.byte("octree flags")?;
+    if flags & OCTREE_UNKNOWN != 0 {
+        return Err(Error::unsupported("unknown octree flags"));
+    }
+    let points = positive(bytes, "number of points")?;
+    limits::check("number of points", points.into(), limits.max_points)?;
+    let depth = bytes.byte("octree depth")?;
+    if !(1..=MAX_OCTREE_DEPTH).contains(&depth) {
+        return Err(Error::corrupt(format!("octree of depth {depth}")));
+    }
+    let lattice = match flags & OCTREE_LATTICE {
+        0 => Lattice::UNIT,
+        _ => {
+            let mut numbers = [0.0; 4];
+            for number in &mut numbers {
+                *number = f64::from_le_bytes(bytes.array("lattice")?);
+            }
+            let [x, y, z, divisor] = numbers;
+            let lattice = Lattice { offset: [x, y, z], divisor };
+            if !lattice.is_valid() || lattice == Lattice::UNIT {
+                return Err(Error::corrupt("the octree's lattice is none"));
+            }
+            lattice
+        }
+    };
+    let normal_bits = match flags & OCTREE_NORMALS {
+        0 => None,
+        _ => match bytes.byte("bits of a normal")? {
+            bits if (2..=MAX_NORMAL_BITS).contains(&bits) => Some(bits),
+            bits => return Err(Error::corrupt(format!("normals of {bits} bits"))),
+        },
+    };
+    Ok(GeometryTier::Octree {
+        points,
+        depth,
+        lattice,
+        counts: flags & OCTREE_COUNTS != 0,
+        exact: flags & OCTREE_EXACT != 0,
+        colors: flags & OCTREE_COLORS != 0,
+        normal_bits,
+    })
+}
