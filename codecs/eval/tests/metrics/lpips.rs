@@ -2,9 +2,8 @@
 //! same ports that gives the mean absolute difference. `TESSERA_LPIPS=lpips_alex.onnx` names the real graph; without it the last
 //! test measures nothing and says so.
 
-use std::{fmt::Write, fs, path::Path};
+use std::{fs, path::Path};
 
-use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tessera_eval::{
     Error,
@@ -13,41 +12,20 @@ use tessera_eval::{
 use tessera_models::{Pack, Store};
 
 use crate::fixture::{file, flat, pair, picture, reference};
+use crate::metric_pack::metric_pack;
 
 /// A folder that is a metric pack.
 fn pack(graph: &Path, least_side: u32) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let graph = fs::read(graph).unwrap();
-    let card = b"# a pack for tests".to_vec();
-    let mut manifest = format!(
+    let metric = format!(
         r#"
-        format = 1
-        id = "metric-test"
-        version = "1"
-        modality = "metric"
-        licence = "MIT"
-        summary = "A metric pack for tests."
-        card = "MODEL_CARD.md"
-
-        [metric]
         name = "lpips"
-        graph = "metric.onnx"
         range = [-1.0, 1.0]
         least_side = {least_side}
         higher_is_better = false
         describe = "a graph for tests, a distance"
         "#
     );
-    for (name, data) in [("metric.onnx", &graph), ("MODEL_CARD.md", &card)] {
-        let digest = Sha256::digest(data).iter().fold(String::new(), |mut text, byte| {
-            write!(text, "{byte:02x}").unwrap();
-            text
-        });
-        write!(manifest, "\n[[part]]\nfile = \"{name}\"\nbytes = {}\nsha256 = \"{digest}\"\n", data.len()).unwrap();
-        fs::write(folder.path().join(name), data).unwrap();
-    }
-    fs::write(folder.path().join("pack.toml"), manifest).unwrap();
-    folder
+    metric_pack("metric-test", graph, &metric)
 }
 
 fn lpips(folder: &Path) -> Box<dyn Metric> {

@@ -4,4 +4,6 @@
 mod claims;
 mod fixture;
 mod lpips;
+#[path = "../common/metric_pack.rs"]
+mod metric_pack;
 mod references;

@@ -1,9 +1,8 @@
 //! DNSMOS through metric packs. No weights are part of the repository: the packs' path is tested with `loudness.onnx`, a graph with the
 //! same ports whose opinions are the mean absolute sample and its double. `make eval-speech` makes the real packs and runs the ignored test.
 
-use std::{fmt::Write, fs, path::Path};
+use std::path::Path;
 
-use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tessera_eval::{
     Error, Speech,
@@ -11,40 +10,20 @@ use tessera_eval::{
 };
 use tessera_models::{Pack, Store};
 
+use super::metric_pack::metric_pack;
 use super::{agrees_with, here, sample};
 
 /// A folder that is a metric pack with windows of a quarter of a second.
 fn pack(input: &str) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let graph = fs::read(here("tests/speech/loudness.onnx")).unwrap();
-    let mut manifest = format!(
+    let metric = format!(
         r#"
-        format = 1
-        id = "sound-test"
-        version = "1"
-        modality = "metric"
-        licence = "MIT"
-        summary = "A metric pack for tests."
-        card = "MODEL_CARD.md"
-
-        [metric]
         name = "dnsmos"
-        graph = "metric.onnx"
         higher_is_better = true
         describe = "a graph for tests"
         {input}
         "#
     );
-    for (name, data) in [("metric.onnx", &graph), ("MODEL_CARD.md", &b"# a pack for tests".to_vec())] {
-        let digest = Sha256::digest(data).iter().fold(String::new(), |mut text, byte| {
-            write!(text, "{byte:02x}").unwrap();
-            text
-        });
-        write!(manifest, "\n[[part]]\nfile = \"{name}\"\nbytes = {}\nsha256 = \"{digest}\"\n", data.len()).unwrap();
-        fs::write(folder.path().join(name), data).unwrap();
-    }
-    fs::write(folder.path().join("pack.toml"), manifest).unwrap();
-    folder
+    metric_pack("sound-test", &here("tests/speech/loudness.onnx"), &metric)
 }
 
 const SOUND: &str = "[metric.sound]\nfeatures = \"samples\"\nseconds = 0.25\noutput = 1\ncurve = [1.0, 3.0, 2.0]";

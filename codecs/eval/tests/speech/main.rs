@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod dnsmos;
+#[path = "../common/metric_pack.rs"]
+mod metric_pack;
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
