@@ -26,7 +26,7 @@ fn an_audio_pack_verifies_and_is_found() {
     pack.verify().unwrap();
     let audio = pack.audio().unwrap();
     assert_eq!((audio.sample_rate, audio.hop, audio.window), (16_000, 200, 640));
-    assert_eq!((audio.book().dim(), audio.book().depth(), audio.min_depth), (16, 12, 6));
+    assert_eq!((audio.codebook.dim(), audio.codebook.full_depth(), audio.min_bits), (16, 12, 6));
     assert!(matches!(pack.image(), Err(Error::PackDamaged { .. })));
     let found = Store::only(&archive()).default_for(Modality::Audio).unwrap();
     assert_eq!(found.hash8(), pack.hash8());
@@ -35,7 +35,7 @@ fn an_audio_pack_verifies_and_is_found() {
 #[test]
 fn a_row_does_not_depend_on_how_many_are_run_at_once() {
     let audio = pack().audio().unwrap();
-    let (bins, dim) = (audio.window / 2 + 1, audio.book().dim());
+    let (bins, dim) = (audio.window / 2 + 1, audio.codebook.dim());
     for (graph, inputs, outputs) in [(&audio.encoder, 3 * bins, dim), (&audio.decoder, dim, 2 * bins)] {
         let mut session = StepSession::load(graph, inputs, outputs).unwrap();
         let rows = rows(29, inputs);
@@ -82,7 +82,10 @@ fn a_manifest_that_makes_no_sense_is_refused() {
         ("hop = 200", "hop = 321", "out of range"),
         ("window = 640", "window = 641", "out of range"),
         ("window = 640", "window = 100000000", "out of range"),
-        ("levels = 1", "levels = 2", "out of range"),
+        ("levels = 1", "levels = 16", "out of range"),
+        ("window = 640", "window = 640\nlookahead = 65", "out of range"),
+        ("min_depth = 6", "min_depth = 6\nbits = 13", "out of range"),
+        ("min_depth = 6", "min_depth = 6\nbits = 5", "out of range"),
         ("min_depth = 6", "min_depth = 13", "out of range"),
         ("search_lambda = ", "search_lambda = -1", "out of range"),
     ] {

@@ -50,11 +50,11 @@ HELD_OUT = [Speech("asterisk-core-sounds-ru-g722", r"\.g722$", languages="Russia
 HELD_OUT_SECONDS = 4, 7
 
 
-def read(path: Path) -> np.ndarray:
-    """A clip as int16 at 16 kHz, mono; empty where the file is broken."""
+def read(path: Path, rate: int = RATE) -> np.ndarray:
+    """A sound as int16 at `rate`, mono; empty where the file is broken."""
     try:
         with av.open(str(path), format="g722" if path.suffix == ".g722" else None) as file:
-            resampler, parts = av.AudioResampler("s16", "mono", RATE), []
+            resampler, parts = av.AudioResampler("s16", "mono", rate), []
             for frame in file.decode(audio=0):
                 frame.pts = None
                 parts += [f.to_ndarray()[0] for f in resampler.resample(frame)]
@@ -76,19 +76,22 @@ def trimmed(clip: np.ndarray) -> np.ndarray:
     return (clip * min(8.0, 26000.0 / np.abs(clip).max())).astype(np.int16)
 
 
-def paths(source: Speech, cache: Path) -> list[Path]:
+def paths(source: Source, cache: Path) -> list[Path]:
     folder = fetch(source, cache)
     inside = lambda p: str(p.relative_to(folder))
     return [p for p in sorted(folder.rglob("*")) if p.is_file() and re.search(source.pattern, inside(p)) and not re.search(source.skip, inside(p))]
 
 
-def write_opus(job: tuple[Path, np.ndarray]):
-    path, samples = job
+def write_opus(path: Path, samples: np.ndarray, rate: int = RATE, bits: int = 24000):
+    """Samples at `rate` as Ogg Opus of so many bits a second."""
     with av.open(str(path), "w", format="ogg") as file:
-        stream = file.add_stream("libopus", rate=RATE, layout="mono", bit_rate=24000, options={"vbr": "on", "application": "audio"})
-        frame = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
-        frame.rate = RATE
-        for packet in [*stream.encode(frame), *stream.encode(None)]:
+        stream = file.add_stream("libopus", rate=rate, layout="mono", bit_rate=bits, options={"vbr": "on", "application": "audio"})
+        for at in range(0, len(samples), rate):
+            frame = av.AudioFrame.from_ndarray(samples[None, at : at + rate], format="s16", layout="mono")
+            frame.rate, frame.pts = rate, at
+            for packet in stream.encode(frame):
+                file.mux(packet)
+        for packet in stream.encode(None):
             file.mux(packet)
 
 
@@ -119,7 +122,7 @@ def main():
         order = np.random.default_rng(0).permutation(len(clips))
         samples = np.concatenate([part for i in order for part in (clips[i], pause)])
         pieces = np.array_split(samples, max(1, round(len(samples) / RATE / FILE_SECONDS)))
-        list(pool.map(write_opus, [(args.out / "train" / f"{i:02d}.opus", piece) for i, piece in enumerate(pieces)]))
+        list(pool.map(write_opus, [args.out / "train" / f"{i:02d}.opus" for i in range(len(pieces))], pieces))
     with open(args.out / "sources.csv", "w", newline="") as file:
         csv.writer(file).writerows(rows)
     print(f"{len(samples) / RATE / 3600:.2f} hours in {len(pieces)} files")

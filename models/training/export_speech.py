@@ -1,4 +1,4 @@
-"""Writes a speech pack: streaming ONNX graphs, codebook, prior, manifest, model card, as a folder and as one .tpack archive.
+"""Writes a pack of sounds: streaming ONNX graphs, codebook, prior, manifest, model card, as a folder and as one .tpack archive.
 
     python export_speech.py --weights work/speech-out/weights.safetensors [--prior work/speech-out/prior.safetensors]
         --card packs/speech-16k.md --id speech-16k-1 --version 1.0.0 --out work/packs/speech-16k [--archive ../packs/speech-16k.tpack]
@@ -51,6 +51,7 @@ def main():
     parser.add_argument("--card", required=True, type=Path)
     parser.add_argument("--id", required=True)
     parser.add_argument("--version", required=True)
+    parser.add_argument("--summary", default="Speech at 480 to 1,920 bit/s, 16 kHz, causal: 80 frames a second of two levels of nested 4096-entry codebooks.")
     parser.add_argument("--search-lambda", type=float, default=0.0)
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--archive", type=Path)
@@ -72,11 +73,11 @@ def main():
     parts["MODEL_CARD.md"] = args.card.read_bytes()
     manifest = {
         "format": 1, "id": args.id, "version": args.version, "modality": "audio", "licence": "MIT OR Apache-2.0",
-        "summary": "Speech at 480 to 960 bit/s, 16 kHz, causal: 80 tokens a second from a nested 4096-entry codebook.", "card": "MODEL_CARD.md",
+        "summary": args.summary, "card": "MODEL_CARD.md",
     }  # fmt: skip
     section = {
-        "sample_rate": shape["sample_rate"], "hop": shape["hop"], "window": shape["window"], "dim": shape["dim"],
-        "levels": shape["levels"], "depth": shape["depth"], "min_depth": shape["least_depth"], "search_lambda": args.search_lambda,
+        "sample_rate": shape["sample_rate"], "hop": shape["hop"], "window": shape["window"], "lookahead": shape["lookahead"], "dim": shape["dim"],
+        "levels": shape["levels"], "depth": shape["depth"], "min_depth": shape["least_depth"], "bits": shape["bits"], "search_lambda": args.search_lambda,
         "encoder": "encoder.onnx", "decoder": "decoder.onnx", "codebook": "codebook.safetensors",
     } | ({"prior": "prior.safetensors"} if args.prior else {})  # fmt: skip
     pack.write(manifest, {"audio": section}, parts, args.out, args.archive)

@@ -1,6 +1,7 @@
 """The speech tokenizer: causal ConvNeXt blocks between a short-time Fourier transform and its inverse, around a nested codebook.
 
-Frame t covers the samples from (t+1)·hop − window to (t+1)·hop, so nothing looks ahead; the delay is the window's overlap in synthesis.
+Frame t covers the samples from (t+1)·hop − window to (t+1)·hop. A token comes with the frame that is `lookahead` frames after its own, so that encoder and decoder
+know what comes next; beyond that nothing looks ahead. The delay is the window and the lookahead.
 Every module has two forms of one computation: `forward` over whole clips for training, `step` over a few frames with an explicit state for export.
 """
 
@@ -18,9 +19,9 @@ ENVELOPE = 1e-2  # added to the windows' summed squares
 class Spectrum(nn.Module):
     """Waveforms to feature rows, and rows of log magnitude and phase to waveforms."""
 
-    def __init__(self, hop: int, window: int):
+    def __init__(self, hop: int, window: int, lookahead: int = 0):
         super().__init__()
-        self.hop, self.size = hop, window
+        self.hop, self.size, self.lookahead = hop, window, lookahead
         self.register_buffer("window", torch.hann_window(window), persistent=False)
         squares = torch.zeros(hop)
         for start in range(0, window, hop):
@@ -37,13 +38,13 @@ class Spectrum(nn.Module):
         return torch.cat([0.3 * magnitude.clamp_min(FLOOR).log(), unit.real, unit.imag], 2)
 
     def synthesise(self, rows: torch.Tensor) -> torch.Tensor:
-        """Rows [B, frames, 2·(window/2+1)] → [B, frames·hop − (window − hop)]: what has all its frames, from sample 0 on."""
+        """Rows [B, frames, 2·(window/2+1)] → [B, (frames − lookahead)·hop − (window − hop)]: what has all its frames, from sample 0 on."""
         level, phase = rows.float().chunk(2, 2)
         magnitude = level.clamp(max=LOUDEST).exp()
         frames = torch.fft.irfft(torch.complex(magnitude * phase.cos(), magnitude * phase.sin()), n=self.size) * self.window
         count = frames.shape[1]
         wave = F.fold(frames.transpose(1, 2), (1, (count - 1) * self.hop + self.size), (1, self.size), stride=(1, self.hop))[:, 0, 0]
-        past = self.size - self.hop
+        past = self.size + (self.lookahead - 1) * self.hop
         wave = wave[:, past : count * self.hop]
         phase_of = (torch.arange(past, count * self.hop, device=wave.device)) % self.hop
         return wave / (self.envelope[phase_of] + ENVELOPE)
@@ -117,7 +118,7 @@ class SpeechModel(nn.Module):
     def __init__(self, shape: dict):
         super().__init__()
         bins = shape["window"] // 2 + 1
-        self.spectrum = Spectrum(shape["hop"], shape["window"])
+        self.spectrum = Spectrum(shape["hop"], shape["window"], shape.get("lookahead", 0))
         self.enc = Stack(3 * bins, shape["encoder_width"], shape["dim"], shape["encoder_dilations"], shape["expand"])
         self.vq = ResidualQuantizer(shape["levels"], shape["depth"], shape["dim"])
         self.dec = Stack(shape["dim"], shape["decoder_width"], 2 * bins, shape["decoder_dilations"], shape["expand"])

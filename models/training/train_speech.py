@@ -1,6 +1,6 @@
-"""Trains the speech pack: encoder, nested codebook, decoder. The same script runs on CPU and GPU.
+"""Trains a pack of sounds: encoder, nested codebooks, decoder. The same script runs on CPU and GPU.
 
-    python train_speech.py --data work/speech/train --state work/speech-state --out work/speech-out [--minutes 26]
+    python train_speech.py --data work/speech/train --state work/speech-state --out work/speech-out [--config speech.toml]
 
 Three stretches of the configured minutes: spectral losses alone, then discriminators too, then the decoder alone with encoder and codebook frozen.
 The state folder holds the last checkpoint; a run that finds one goes on from it. `--out` receives the averaged weights as fp16 safetensors.
@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import torch
+import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from speech_losses import Judges, SpectralLoss, fooling, judging
@@ -40,11 +41,22 @@ def arguments():
     return parser.parse_args()
 
 
-class Clips:
-    """Random stretches of all the speech in a folder, held on the device as 16-bit integers."""
+def faster(samples: torch.Tensor, speed: float) -> torch.Tensor:
+    """16-bit samples [n] at another speed, and so pitch: [n / speed]."""
+    if speed == 1:
+        return samples
+    count = round(len(samples) / speed)
+    spectrum = torch.fft.rfft(samples.float())[: count // 2 + 1]
+    spectrum = F.pad(spectrum, (0, count // 2 + 1 - len(spectrum)))
+    return (torch.fft.irfft(spectrum, n=count) / speed).clamp(-32768, 32767).to(torch.int16)
 
-    def __init__(self, folder: Path, device: str, seed: int):
-        self.folder, self.device, self.known, self.samples = folder, device, set(), torch.zeros(0, dtype=torch.int16, device=device)
+
+class Clips:
+    """Random stretches of all the sound in a folder at several speeds, held on the device as 16-bit integers."""
+
+    def __init__(self, folder: Path, speeds: list[float], device: str, seed: int):
+        self.folder, self.speeds, self.device = folder, speeds, device
+        self.known, self.samples = set(), torch.zeros(0, dtype=torch.int16, device=device)
         self.random = torch.Generator(device=device).manual_seed(seed)
         self.look()
 
@@ -53,8 +65,8 @@ class Clips:
         new = [p for p in sorted(self.folder.glob("*.opus")) if p.name not in self.known]
         if new:
             self.known |= {p.name for p in new}
-            read = [torch.from_numpy(soundfile.read(p, dtype="int16")[0]) for p in new]
-            self.samples = torch.cat([self.samples, *(r.to(self.device) for r in read)])
+            read = [torch.from_numpy(soundfile.read(p, dtype="int16")[0]).to(self.device) for p in new]
+            self.samples = torch.cat([self.samples, *(faster(r, speed) for r in read for speed in self.speeds)])
 
     def batch(self, count: int, length: int, quietest: float) -> torch.Tensor:
         """[count, length] in [-1, 1], peaks at random levels down to `quietest` dB below full scale."""
@@ -85,9 +97,10 @@ class Trainer:
                 getattr(self, name).load_state_dict(state[name])
             self.progress = state["progress"]
             print(f"resumed: {self.progress}", flush=True)
-        self.encode, self.decode = self.model.enc, self.model.dec
+        self.encode, self.decode, self.judge = self.model.enc, self.model.dec, self.judges
         if args.compile:
-            self.encode, self.decode = torch.compile(self.model.enc), torch.compile(self.model.dec)
+            torch._dynamo.config.suppress_errors = True
+            self.encode, self.decode, self.judge = (torch.compile(m) for m in (self.model.enc, self.model.dec, self.judges))
 
     def save(self):
         self.args.state.mkdir(parents=True, exist_ok=True)
@@ -126,18 +139,24 @@ class Trainer:
         self.mean.vq.load_state_dict(self.model.vq.state_dict())
         self.progress["settled"] = True
 
-    def quantise(self, latent, frozen):
-        """Straight-through: three quarters of the batch at the full rung, a quarter at a random one; latents, commitment loss, tokens."""
+    def rung(self) -> tuple[int, int]:
+        """A random rung of the ladder: levels, and bits of the last one."""
         shape = self.config["model"]
-        levels, full = shape["levels"], shape["depth"]
-        draw = (int(torch.randint(1, levels + 1, ())), int(torch.randint(shape["least_depth"], full + 1, ())))
-        cut, out, commitment, tokens = len(latent) * 3 // 4, [], 0.0, None
-        for part, (count, depth) in ((latent[:cut], (levels, full)), (latent[cut:], draw)):
+        full = shape["depth"]
+        bits = int(torch.randint(shape["least_depth"], shape["levels"] * full + 1, ()))
+        return -(-bits // full), bits - (-(-bits // full) - 1) * full
+
+    def quantise(self, latent, frozen):
+        """Straight-through: half of the batch at the default rung, half at a random one; latents, commitment loss, first tokens."""
+        shape = self.config["model"]
+        default = -(-shape["bits"] // shape["depth"])
+        cut, out, commitment, tokens = len(latent) // 2, [], 0.0, None
+        for part, (count, depth) in ((latent[:cut], (default, shape["bits"] - (default - 1) * shape["depth"])), (latent[cut:], self.rung())):
             vectors = part.flatten(0, 1)
             quantised, index = self.model.vq.quantize(vectors.detach(), count, depth, None if frozen else 0.99)
             tokens = index[:, 0] if tokens is None else tokens
             if not frozen:
-                if depth >= 9:
+                if count > 1 or depth >= 9:
                     commitment = commitment + (vectors - quantised).pow(2).mean() / 2
                     quantised = vectors + (quantised - vectors).detach()
             out.append(quantised.reshape(part.shape))
@@ -180,7 +199,7 @@ class Trainer:
             at = int(torch.randint(0, made.shape[1] - width + 1, ()))
             some_real, some_made = real[:, at : at + width], made[:, at : at + width]
             with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.device == "cuda"):
-                verdicts = self.judges(torch.cat([some_real, some_made.detach()]))
+                verdicts = self.judge(torch.cat([some_real, some_made.detach()]))
                 halves = [[(v[: len(real)], [f[: len(real)] for f in fs]) for v, fs in verdicts], [(v[len(real) :], []) for v, fs in verdicts]]
                 terms["judge"] = judging(*halves)
             self.judge_optimiser.zero_grad(set_to_none=True)
@@ -189,7 +208,7 @@ class Trainer:
             self.judge_optimiser.step()
             self.judges.requires_grad_(False)
             with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.device == "cuda"):
-                terms["fool"], terms["features"] = fooling(halves[0], self.judges(some_made))
+                terms["fool"], terms["features"] = fooling(halves[0], self.judge(some_made))
             self.judges.requires_grad_(True)
             total = total + min(1.0, begun / 60 + 0.02) * (loss["adversarial"] * terms["fool"] + loss["features"] * terms["features"])
         self.optimiser.zero_grad(set_to_none=True)
@@ -205,7 +224,7 @@ class Trainer:
     def run(self):
         args, shape, p = self.args, self.config["model"], self.progress
         self.length = int(round(self.config["data"]["seconds"] * shape["sample_rate"] / shape["hop"])) * shape["hop"]
-        clips = Clips(args.data, self.device, p["step"] + 1)
+        clips = Clips(args.data, self.config["data"]["speeds"], self.device, p["step"] + 1)
         print(f"{len(clips.samples) / shape['sample_rate'] / 3600:.2f} hours", flush=True)
         begun = last = saved = time.time()
         for local in range(1, args.steps + 1):

@@ -1,7 +1,7 @@
 """Weights as packs hold them: 8-bit integers in graphs, half precision in codebooks.
 
 Weights of graphs are stored as 8-bit integers with one scale per output channel, behind DequantizeLinear nodes that the runtime folds
-away when it loads the graph; the first and the last layer of each graph stay in 32 bits.
+away when it loads the graph; those of the first and the last layer of each graph in half precision, behind Cast nodes.
 """
 
 import numpy as np
@@ -28,6 +28,12 @@ def shrink(model: onnx.ModelProto) -> dict[str, float]:
             numpy_helper.from_array(np.zeros(len(scale), np.int8), name + ".zero"),
         ])  # fmt: skip
         nodes.append(helper.make_node("DequantizeLinear", [name + ".q", name + ".scale", name + ".zero"], [name], axis=0))
+    for node in (layers[0], layers[-1]):
+        name = node.input[1]
+        half = numpy_helper.to_array(initialisers[name]).astype(np.float16)
+        model.graph.initializer.remove(initialisers[name])
+        model.graph.initializer.append(numpy_helper.from_array(half, name + ".h"))
+        nodes.append(helper.make_node("Cast", [name + ".h"], [name], to=onnx.TensorProto.FLOAT))
     rest = list(model.graph.node)
     del model.graph.node[:]
     model.graph.node.extend(nodes + rest)

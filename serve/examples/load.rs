@@ -122,7 +122,7 @@ fn hops(codec: &AudioCodec, block: usize) -> Result<Hops, Failure> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../samples/speech.flac");
     let sound = io::resample(io::read(&std::fs::read(path)?, &IoLimits::default())?, codec.rate())?;
     let messages = sound.channels[0].chunks_exact(block * codec.hop()).map(pcm_of).collect();
-    let overlap = codec.stream_decoder(*codec.depths().end())?.delay_samples();
+    let overlap = codec.stream_decoder(*codec.bits().end())?.delay_samples();
     Ok(Hops { messages, block, hop: codec.hop(), rate: codec.rate(), overlap })
 }
 

@@ -1,5 +1,6 @@
 //! What the server answers to.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -79,7 +80,7 @@ async fn info(
         return forbidden(denied);
     }
     let codec = &shared.codec;
-    let depths = codec.depths();
+    let depths = depths(codec);
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "pack": codec.pack().id(),
@@ -87,6 +88,7 @@ async fn info(
         "model_rate": codec.rate(),
         "hop": codec.hop(),
         "delay": codec.delay_samples(),
+        "depth": codec.default_bits(),
         "depths": [depths.start(), depths.end()],
         "rates": [RATES.start(), RATES.end()],
         "max_packet": MAX_PACKET_TOKENS,
@@ -194,12 +196,18 @@ fn rate(shared: &Shared, wanted: &Wanted) -> Result<u32, String> {
 }
 
 fn depth(shared: &Shared, wanted: &Wanted) -> Result<u8, String> {
-    let depths = shared.codec.depths();
-    let depth = wanted.depth.unwrap_or(*depths.end());
+    let depths = depths(&shared.codec);
+    let depth = wanted.depth.unwrap_or(shared.codec.default_bits().min(*depths.end()));
     if depths.contains(&depth) {
         return Ok(depth);
     }
     Err(format!("depth is {depth}; tokens of this model have {} to {} bits", depths.start(), depths.end()))
+}
+
+/// Bits that a token of a message may have: those of a frame, as far as they go into a number.
+fn depths(codec: &AudioCodec) -> RangeInclusive<u8> {
+    let bits = codec.bits();
+    *bits.start()..=(*bits.end()).min(64)
 }
 
 fn ready(shared: &Shared, wanted: &Wanted, rate: u32, depth: u8, packet: usize) -> Ready {

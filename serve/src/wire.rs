@@ -12,8 +12,8 @@ pub const MAX_PACKET_TOKENS: usize = 80;
 pub struct Packet {
     /// Number of the first token, modulo 2^16.
     pub first: u16,
-    /// The tokens, 1 to [`MAX_PACKET_TOKENS`].
-    pub tokens: Vec<u16>,
+    /// The tokens, 1 to [`MAX_PACKET_TOKENS`]. Where frames have tokens of several levels, they are the bits of one, first level first.
+    pub tokens: Vec<u64>,
 }
 
 impl Packet {
@@ -22,18 +22,9 @@ impl Packet {
         let mut out = Vec::with_capacity(HEAD + (self.tokens.len() * usize::from(depth)).div_ceil(8));
         out.extend(self.first.to_le_bytes());
         out.push(self.tokens.len() as u8);
-        let (mut bits, mut count) = (0u32, 0);
-        for &token in &self.tokens {
-            bits = bits << depth | u32::from(token);
-            count += u32::from(depth);
-            while count >= 8 {
-                count -= 8;
-                out.push((bits >> count) as u8);
-            }
-        }
-        if count > 0 {
-            out.push((bits << (8 - count)) as u8);
-        }
+        let bits = self.tokens.iter().flat_map(|&token| (0..depth).rev().map(move |bit| (token >> bit & 1) as u8));
+        let bits: Vec<u8> = bits.collect();
+        out.extend(bits.chunks(8).map(|bits| bits.iter().zip((0..8).rev()).map(|(bit, at)| bit << at).sum::<u8>()));
         out
     }
 
@@ -46,7 +37,7 @@ impl Packet {
             return None;
         }
         let bit = |n: usize| body[n / 8] >> (7 - n % 8) & 1;
-        let token = |n: usize| (n * depth..(n + 1) * depth).fold(0u16, |token, at| token << 1 | u16::from(bit(at)));
+        let token = |n: usize| (n * depth..(n + 1) * depth).fold(0u64, |token, at| token << 1 | u64::from(bit(at)));
         if (count * depth..body.len() * 8).any(|at| bit(at) != 0) {
             return None;
         }
@@ -101,7 +92,7 @@ pub struct Ready {
     pub model_rate: u32,
     /// Samples of the model's rate per token.
     pub hop: u32,
-    /// Bits of a token; 0 where the stream's own header will say so.
+    /// Bits of a token, at most 64; 0 where the stream's own header will say so.
     pub depth: u8,
     /// Tokens of a packet that the server sends.
     pub packet: u32,
@@ -166,9 +157,9 @@ mod tests {
 
     #[test]
     fn packets_come_back_at_every_depth_and_length() {
-        for depth in 1..=16u8 {
+        for depth in 1..=64u8 {
             for count in 1..=MAX_PACKET_TOKENS {
-                let token = |n: usize| (n as u32 * 40_503 + 7) as u16 & (u16::MAX >> (16 - depth));
+                let token = |n: usize| (n as u64 + 7).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - depth);
                 let packet = Packet { first: 65_530, tokens: (0..count).map(token).collect() };
                 let bytes = packet.to_bytes(depth);
                 assert_eq!(bytes.len(), HEAD + (count * usize::from(depth)).div_ceil(8));

@@ -39,9 +39,9 @@ impl Workers {
 /// Makes the sessions of `threads` streams at once, so that the first clients need not wait for them.
 pub(crate) fn warm(codec: &AudioCodec, threads: usize) -> tessera_audio::Result<()> {
     let stream = || -> tessera_audio::Result<()> {
-        let depth = *codec.depths().end();
-        let tokens = codec.stream_encoder(depth)?.push(&vec![0.0; codec.hop()])?;
-        codec.stream_decoder(depth)?.push(&tokens)?;
+        let bits = *codec.bits().end();
+        let tokens = codec.stream_encoder(bits)?.push(&vec![0.0; codec.hop()])?;
+        codec.stream_decoder(bits)?.push(&tokens)?;
         Ok(())
     };
     thread::scope(|scope| {

@@ -65,8 +65,8 @@ pub struct Loss {
     #[arg(long, value_name = "BITS,…", value_delimiter = ',', default_values_t = [0, 2], value_parser = clap::value_parser!(u8).range(0..=16))]
     repeat: Vec<u8>,
 
-    /// Bits of a token; the pack's most if absent
-    #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u8).range(1..=16))]
+    /// Bits of a frame; what the pack says if absent
+    #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u8).range(1..))]
     depth: Option<u8>,
 
     /// Start of the chance by which packets are lost
@@ -156,7 +156,7 @@ fn measure(codec: &AudioCodec, path: &std::path::Path, place: u64, arguments: &L
     let mut measured = Vec::new();
     for rows in rows.chunk_by(|a, b| (a.interleave, a.repeat) == (b.interleave, b.repeat)) {
         let options = LiveOptions {
-            depth: arguments.depth,
+            bits: arguments.depth,
             packet_frames: packet_frames(codec, arguments.packet_ms),
             interleave: rows[0].interleave,
             repeat: rows[0].repeat,

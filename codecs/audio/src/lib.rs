@@ -19,6 +19,7 @@
 
 mod codec;
 mod error;
+mod frames;
 pub mod io;
 mod live;
 mod model;

@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use tessera_core::container::{PackRef, PriorKind};
 use tessera_core::entropy::{TokenPrior, UniformPrior};
+use tessera_core::{LatentShape, Rung};
 use tessera_models::{AudioPack, Graph, Pack, StepSession};
 
 use crate::error::{Error, Result};
+use crate::frames;
 use crate::spectrum::Spectrum;
 use crate::whole::Whole;
 
@@ -39,8 +41,8 @@ impl Model {
     /// Reads the pack's tables; sessions are made when first needed, up to `sessions` of each graph.
     pub fn new(pack: Arc<Pack>, sessions: usize) -> Result<Self> {
         let parts = pack.audio()?;
-        let spectrum = Spectrum::new(parts.hop, parts.window);
-        let (bins, dim) = (spectrum.bins(), parts.book().dim());
+        let spectrum = Spectrum::new(parts.hop, parts.window, parts.lookahead);
+        let (bins, dim) = (spectrum.bins(), parts.codebook.dim());
         let step = || Networks::Step {
             encoders: Pool::new(parts.encoder.clone(), (3 * bins, dim), sessions),
             decoders: Pool::new(parts.decoder.clone(), (dim, 2 * bins), sessions),
@@ -98,10 +100,21 @@ impl Model {
         }
     }
 
-    /// The nearest tokens of latents `[frames, dim]`.
-    pub fn nearest(&self, depth: u8, latents: &[f32]) -> Vec<u16> {
-        let book = self.parts.book();
-        latents.chunks_exact(book.dim()).map(|latent| book.nearest(depth, latent).0).collect()
+    /// The nearest tokens of latents `[frames, dim]`, frame by frame.
+    pub fn nearest(&self, rung: Rung, latents: &[f32]) -> Result<Vec<u16>> {
+        if latents.is_empty() {
+            return Ok(Vec::new());
+        }
+        let frames = u32::try_from(latents.len() / self.parts.codebook.dim());
+        let frames = frames.map_err(|_| Error::parameter("latents of too many frames"))?;
+        let shape = LatentShape { t: frames, y: 1, x: 1 };
+        Ok(frames::interleaved(&self.parts.codebook.quantize(latents, shape, rung)?))
+    }
+
+    /// All bits that a frame's tokens can have.
+    pub fn most_bits(&self) -> u8 {
+        // A manifest is checked: at most 255.
+        self.parts.codebook.max_levels() * self.parts.codebook.full_depth()
     }
 
     /// How files refer to the pack.
@@ -141,13 +154,26 @@ impl Model {
         }
     }
 
-    /// Checks that the codebook has tokens of `depth` bits.
-    pub fn check_depth(&self, depth: u8) -> Result<()> {
-        let full = self.parts.book().depth();
-        if (1..=full).contains(&depth) {
-            return Ok(());
+    /// The rung of frames of so many bits, where the codebook has it.
+    pub fn rung(&self, bits: u8) -> Result<Rung> {
+        let most = self.most_bits();
+        if (1..=most).contains(&bits) {
+            return Ok(Rung::of_bits(bits, self.parts.codebook.full_depth()));
         }
-        Err(Error::parameter(format!("tokens of {depth} bits; this pack has tokens of 1 to {full} bits")))
+        Err(Error::parameter(format!("frames of {bits} bits; with this pack they have 1 to {most} bits")))
+    }
+
+    /// Bits of a frame of a rung that a file names; `None` where the codebook does not have it.
+    pub fn bits(&self, rung: Rung) -> Option<u8> {
+        let full = self.parts.codebook.full_depth();
+        let known = (1..=self.parts.codebook.max_levels()).contains(&rung.levels) && (1..=full).contains(&rung.depth);
+        // At most 255, as `most_bits` is.
+        known.then(|| (rung.levels - 1) * full + rung.depth)
+    }
+
+    /// Bits of the tokens of a frame of so many bits, first level first.
+    pub fn depths(&self, bits: u8) -> Result<Vec<u8>> {
+        Ok(self.rung(bits)?.depths(self.parts.codebook.full_depth()))
     }
 }
 

@@ -22,6 +22,8 @@ const ENVELOPE: f32 = 1e-2;
 #[derive(Clone)]
 pub(crate) struct Spectrum {
     hop: usize,
+    /// Frames between a frame and the row that makes it.
+    lookahead: usize,
     window: Arc<[f32]>,
     /// The windows' summed squares plus [`ENVELOPE`], `[hop]`, from a frame's first sample on.
     envelope: Arc<[f32]>,
@@ -36,8 +38,8 @@ impl std::fmt::Debug for Spectrum {
 }
 
 impl Spectrum {
-    /// Frames of `window` samples, one every `hop`.
-    pub fn new(hop: usize, window: usize) -> Self {
+    /// Frames of `window` samples, one every `hop`; the row that makes a frame comes `lookahead` frames after it.
+    pub fn new(hop: usize, window: usize, lookahead: usize) -> Self {
         let mut planner = RealFftPlanner::new();
         let hann = |n: usize| 0.5 - 0.5 * (TAU * n as f64 / window as f64).cos();
         let mut envelope = vec![ENVELOPE; hop];
@@ -46,6 +48,7 @@ impl Spectrum {
         }
         Self {
             hop,
+            lookahead,
             window: (0..window).map(|n| hann(n) as f32).collect(),
             envelope: envelope.into(),
             forward: planner.plan_fft_forward(window),
@@ -73,9 +76,14 @@ impl Spectrum {
         self.window.len() - self.hop
     }
 
-    /// Frames that cover every one of `samples` samples as often as can be; 0 for none.
+    /// Samples that go in after a hop's last one before the hop comes out.
+    pub fn delay(&self) -> usize {
+        self.overlap() + self.lookahead * self.hop
+    }
+
+    /// Rows that make every one of `samples` samples from all frames that cover it; 0 for none.
     pub fn frames(&self, samples: u64) -> u64 {
-        if samples == 0 { 0 } else { (samples + self.overlap() as u64).div_ceil(self.hop as u64) }
+        if samples == 0 { 0 } else { (samples + self.delay() as u64).div_ceil(self.hop as u64) }
     }
 
     /// Appends the features of one frame: log magnitudes, then real and imaginary parts of the phase, `[3·bins]`.
@@ -221,7 +229,7 @@ impl Synthesis {
     pub fn reset(&mut self) {
         self.sums.clear();
         self.sums.resize(self.spectrum.window(), 0.0);
-        self.before = self.spectrum.overlap();
+        self.before = self.spectrum.delay();
     }
 }
 
@@ -240,7 +248,7 @@ mod tests {
     #[test]
     fn features_are_those_of_the_definition() {
         let sound = sound(1000);
-        let spectrum = Spectrum::new(HOP, WINDOW);
+        let spectrum = Spectrum::new(HOP, WINDOW, 0);
         let rows = Analysis::new(spectrum.clone()).push(&sound);
         let bins = spectrum.bins();
         assert_eq!(rows.len(), 5 * 3 * bins);
@@ -273,7 +281,7 @@ mod tests {
     #[test]
     fn synthesis_of_an_analysis_gives_the_samples_back() {
         let sound = sound(4000);
-        let spectrum = Spectrum::new(HOP, WINDOW);
+        let spectrum = Spectrum::new(HOP, WINDOW, 0);
         let mut padded = sound.clone();
         padded.resize(spectrum.frames(4000) as usize * HOP, 0.0);
         let mut synthesis = Synthesis::new(spectrum.clone());
@@ -294,7 +302,7 @@ mod tests {
 
     #[test]
     fn rows_that_are_no_numbers_are_silent() {
-        let spectrum = Spectrum::new(HOP, WINDOW);
+        let spectrum = Spectrum::new(HOP, WINDOW, 0);
         let mut synthesis = Synthesis::new(spectrum.clone());
         let mut out = Vec::new();
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX] {
@@ -306,9 +314,12 @@ mod tests {
 
     #[test]
     fn frames_cover_every_sample() {
-        let spectrum = Spectrum::new(HOP, WINDOW);
-        for (samples, frames) in [(0, 0), (1, 3), (160, 3), (161, 4), (360, 4), (16_000, 83)] {
-            assert_eq!(spectrum.frames(samples), frames);
+        for (lookahead, delay) in [(0, 440), (2, 840)] {
+            let spectrum = Spectrum::new(HOP, WINDOW, lookahead);
+            assert_eq!(spectrum.delay(), delay);
+            for (samples, frames) in [(0, 0), (1, 3), (160, 3), (161, 4), (360, 4), (16_000, 83)] {
+                assert_eq!(spectrum.frames(samples), if samples > 0 { frames + lookahead as u64 } else { 0 });
+            }
         }
     }
 }

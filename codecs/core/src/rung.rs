@@ -28,6 +28,24 @@ impl Rung {
         depths
     }
 
+    /// The rung of so many bits per latent position, at least 1.
+    ///
+    /// ```
+    /// use tessera_core::Rung;
+    /// assert_eq!(Rung::of_bits(17, 12), Rung { levels: 2, depth: 5 });
+    /// assert_eq!(Rung::of_bits(24, 12).bits_per_position(12), 24);
+    /// ```
+    pub fn of_bits(bits: u8, full_depth: u8) -> Self {
+        let (bits, full_depth) = (bits.max(1), full_depth.max(1));
+        let levels = bits.div_ceil(full_depth);
+        Self { levels, depth: bits - (levels - 1) * full_depth }
+    }
+
+    /// Bits of a token of the first level.
+    pub fn first_depth(self, full_depth: u8) -> u8 {
+        if self.levels == 1 { self.depth } else { full_depth }
+    }
+
     /// Bits per latent position before entropy coding.
     pub fn bits_per_position(self, full_depth: u8) -> u32 {
         u32::from(self.levels.saturating_sub(1)) * u32::from(full_depth) + u32::from(self.depth)

@@ -83,15 +83,15 @@ pub struct Voice {
 }
 
 impl Voice {
-    /// For a pack at the given bits of a token, from few to many.
+    /// For a pack at the given bits of a frame, from few to many.
     ///
     /// # Errors
-    /// The pack cannot be used, or has no tokens of so many bits.
+    /// The pack cannot be used, or has no frames of so many bits.
     pub fn new(name: &str, pack: Arc<Pack>, threads: usize, depths: &[u8]) -> Result<Self> {
         let codec = AudioCodec::new(pack, tessera_audio::CodecOptions { threads }).map_err(unheard)?;
-        if let Some(depth) = depths.iter().find(|depth| !codec.depths().contains(depth)) {
-            let (least, most) = (codec.depths().start().to_owned(), codec.depths().end().to_owned());
-            return Err(Error::Parameter(format!("the pack has no tokens of {depth} bits; it has {least} to {most}")));
+        if let Some(depth) = depths.iter().find(|depth| !codec.bits().contains(depth)) {
+            let (least, most) = codec.bits().into_inner();
+            return Err(Error::Parameter(format!("the pack has no frames of {depth} bits; it has {least} to {most}")));
         }
         Ok(Self { codec, name: name.to_owned(), depths: depths.to_vec() })
     }
@@ -114,10 +114,10 @@ impl Codec<Speech> for Voice {
             false => "whole sounds".to_owned(),
         };
         format!(
-            "tessera {}, pack {} ({hash}), by bits of a token, {} tokens a second, {delay}",
+            "tessera {}, pack {} ({hash}), by bits of a frame, {} frames a second, {delay}",
             env!("CARGO_PKG_VERSION"),
             pack.id(),
-            self.codec.tokens_per_second()
+            self.codec.frames_per_second()
         )
     }
 
@@ -131,7 +131,7 @@ impl Codec<Speech> for Voice {
 
     fn encode(&mut self, original: &Speech, rate: &Rate) -> Result<Vec<u8>> {
         let options = tessera_audio::EncodeOptions {
-            depth: Some(rate.value as u8),
+            bits: Some(rate.value as u8),
             lambda: self.codec.search_lambda(),
             ..Default::default()
         };

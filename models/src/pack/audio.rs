@@ -1,9 +1,6 @@
 //! The contents of an audio pack.
 
-use tessera_core::{
-    entropy::NetworkPrior,
-    vq::{NestedCodebook, ResidualCodebook},
-};
+use tessera_core::{entropy::NetworkPrior, vq::ResidualCodebook};
 
 use super::{Graph, Pack, WholeSection, tensors};
 use crate::{Error, Result};
@@ -11,7 +8,7 @@ use crate::{Error, Result};
 /// Graphs and tables of the audio codec.
 #[derive(Debug)]
 pub struct AudioPack {
-    /// Nested codebook of the latent vectors: one level.
+    /// Residual levels of nested codebooks of the latent vectors.
     pub codebook: ResidualCodebook,
     /// Trained prior over the tokens, where the pack has one.
     pub prior: Option<NetworkPrior>,
@@ -25,8 +22,12 @@ pub struct AudioPack {
     pub hop: usize,
     /// Samples that a frame covers.
     pub window: usize,
-    /// Least token depth that the decoder was trained for, bits.
-    pub min_depth: u8,
+    /// Frames after its own that a token waits for.
+    pub lookahead: usize,
+    /// Least bits of a frame's tokens that the decoder was trained for, at most the first level's.
+    pub min_bits: u8,
+    /// Bits of a frame's tokens, by default.
+    pub bits: u8,
     /// Squared latent error that one bit is worth in the entropy-constrained search, by default.
     pub search_lambda: f32,
     /// What a pack has whose networks run on whole sounds; its encoder and decoder then are no step graphs.
@@ -43,11 +44,6 @@ pub struct WholeGraphs {
 }
 
 impl AudioPack {
-    /// The nested codebook.
-    pub fn book(&self) -> &NestedCodebook {
-        &self.codebook.levels()[0]
-    }
-
     pub(super) fn read(pack: &Pack) -> Result<Self> {
         let section = pack.manifest.audio.as_ref();
         let section = section.ok_or_else(|| pack.damaged("it has no table [audio], so it is no audio pack"))?;
@@ -56,7 +52,7 @@ impl AudioPack {
         let codebook = codebook.map_err(|error| at(&section.codebook, error))?;
         let read_prior = |file: &String| {
             let prior = tensors::prior(&pack.part(file)?, section.levels).map_err(|error| at(file, error))?;
-            match prior.depth(0) == Some(section.depth) {
+            match (0..usize::from(section.levels)).all(|level| prior.depth(level) == Some(section.depth)) {
                 true => Ok(prior),
                 false => Err(at(file, "it has another depth than the codebook".to_owned())),
             }
@@ -73,7 +69,10 @@ impl AudioPack {
             sample_rate: section.sample_rate,
             hop: section.hop,
             window: section.window,
-            min_depth: section.min_depth,
+            lookahead: section.lookahead,
+            min_bits: section.min_depth,
+            // A manifest is checked: both are small.
+            bits: section.bits.unwrap_or(section.levels * section.depth),
             search_lambda: section.search_lambda,
             whole: section.whole.as_ref().map(whole).transpose()?,
         })

@@ -82,21 +82,26 @@ pub struct AudioSection {
     pub hop: usize,
     /// Samples that a frame covers.
     pub window: usize,
+    /// Frames after its own that a token waits for.
+    #[serde(default)]
+    pub lookahead: usize,
     /// Components of a latent vector.
     pub dim: usize,
-    /// Levels of the codebook: 1.
+    /// Residual levels of the codebook.
     pub levels: u8,
     /// Bits of a token at full depth.
     pub depth: u8,
-    /// Least depth that the decoder was trained for.
+    /// Least depth of the first level that the decoder was trained for.
     pub min_depth: u8,
+    /// Bits of a frame's tokens, by default; all that there are if absent.
+    pub bits: Option<u8>,
     /// Squared latent error that one bit is worth in the entropy-constrained search, by default.
     pub search_lambda: f32,
     /// Step graph: features → latent.
     pub encoder: String,
     /// Step graph: latent → log magnitudes and phases.
     pub decoder: String,
-    /// Tensor `level0` [2^(depth+1), dim] f16 or f32 in heap order.
+    /// Tensors `level{l}` [2^(depth+1), dim] f16 or f32 in heap order.
     pub codebook: String,
     /// Integer tensors of the trained prior (FORMAT.md); a pack may come without one.
     pub prior: Option<String>,
@@ -236,12 +241,16 @@ impl Manifest {
             let frame = (16..=4096).contains(&audio.window)
                 && audio.window.is_multiple_of(2)
                 && audio.hop >= 8
-                && audio.hop * 2 <= audio.window;
-            let code = (1..=1024).contains(&audio.dim) && audio.levels == 1;
+                && audio.hop * 2 <= audio.window
+                && audio.lookahead <= 64
+                && (audio.lookahead == 0 || audio.whole.is_none());
+            let code = (1..=1024).contains(&audio.dim) && (1..=15).contains(&audio.levels);
             let depths =
                 audio.min_depth >= 1 && audio.min_depth <= audio.depth && audio.depth <= tessera_core::MAX_DEPTH;
+            let most = u32::from(audio.levels) * u32::from(audio.depth);
+            let bits = most <= 255 && audio.bits.is_none_or(|bits| u32::from(bits) <= most && bits >= audio.min_depth);
             let search = audio.search_lambda.is_finite() && audio.search_lambda >= 0.0;
-            if !(rate && frame && code && depths && search) {
+            if !(rate && frame && code && depths && bits && search) {
                 return Err("a number in [audio] is out of range".to_owned());
             }
             let tokens = |tokens: usize| (1..=1 << 16).contains(&tokens);

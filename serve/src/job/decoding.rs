@@ -6,14 +6,12 @@ use tessera_audio::io::Resampler;
 use tessera_audio::{AudioCodec, LiveReader, Received, StreamDecoder};
 use tessera_core::Limits;
 
-use super::{Job, TURN, Turn};
+use super::{Job, TURN, Turn, parted};
 use crate::fault::Fault;
 use crate::wire::{Ended, Format, MAX_PACKET_TOKENS, Packet, pcm_of};
 
 /// Longest gap that is filled, seconds. After a longer one the sound goes on at once.
 const LONGEST_GAP: u64 = 10;
-/// The heap node of a token of which nothing is known.
-const LOST: u32 = 1;
 /// Samples of a sound that a client may speak of: two years.
 const LONGEST_SOUND: u64 = 1 << 40;
 /// Bytes of a `tsr` stream that are taken in one turn: a packet or two.
@@ -38,7 +36,7 @@ enum Coder {
 /// What waits for the decoder.
 #[derive(Debug)]
 enum Piece {
-    Tokens(Vec<u16>),
+    Tokens(Vec<u64>),
     Lost(u64),
 }
 
@@ -86,17 +84,19 @@ impl Decoding {
                         pieces.push_front(Piece::Tokens(tokens.split_off(TURN)));
                     }
                     counts.tokens += tokens.len() as u64;
-                    decoder.push(&tokens)
+                    decoder.push(&parted(&tokens, decoder.depths()))
                 }
                 Some(Piece::Lost(lost)) => {
                     let filled = counts.lose(lost, longest_gap(&self.codec));
                     let next = match pieces.front() {
-                        Some(Piece::Tokens(tokens)) if filled == lost => tokens.first(),
-                        _ => None,
+                        Some(Piece::Tokens(tokens)) if filled == lost => &tokens[..1],
+                        _ => &[],
                     };
-                    let next = next.map_or(LOST, |&token| 1 << decoder.depth() | u32::from(token));
-                    // At most ten seconds.
-                    decoder.push_known(&vec![LOST; filled as usize], next)
+                    let depths = decoder.depths();
+                    let known = |(token, depth): (u16, &u8)| 1 << depth | u32::from(token);
+                    let next: Vec<u32> = parted(next, depths).into_iter().zip(depths).map(known).collect();
+                    // At most ten seconds, of frames of which nothing is known.
+                    decoder.push_known(&vec![1; filled as usize * depths.len()], &next)
                 }
                 None => Ok(Vec::new()),
             },
@@ -121,7 +121,7 @@ impl Counts {
     }
 
     fn add(&mut self, received: Received) -> Vec<f32> {
-        self.tokens += received.nodes.len() as u64 + received.skipped;
+        self.tokens += received.frames + received.skipped;
         self.concealed += received.concealed;
         self.skipped += received.skipped;
         self.late += received.late;
@@ -135,7 +135,7 @@ impl Job for Decoding {
         match &mut self.coder {
             Coder::Tsr { waiting, .. } => waiting.extend(message),
             Coder::Tokens { decoder, next, pieces, .. } => {
-                let packet = Packet::parse(message, decoder.depth()).ok_or_else(|| {
+                let packet = Packet::parse(message, decoder.bits()).ok_or_else(|| {
                     let what = "bytes are no packet of tokens of this depth; see the protocol";
                     Fault::message(format!("{} {what}", message.len()))
                 })?;
@@ -195,7 +195,7 @@ impl Job for Decoding {
             let rest = match &mut this.coder {
                 Coder::Tokens { decoder, next, length: Some(samples), .. } => {
                     // Tokens lost at the end.
-                    let lost = this.codec.token_count(*samples).saturating_sub(*next);
+                    let lost = this.codec.frame_count(*samples).saturating_sub(*next);
                     decoder.conceal(this.counts.lose(lost, longest_gap(&this.codec)))?
                 }
                 // Without a header there is nothing to say about the stream.

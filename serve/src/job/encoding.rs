@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use tessera_audio::io::Resampler;
 use tessera_audio::{AudioCodec, LiveOptions, LiveWriter, StreamEncoder};
 
-use super::{Job, TURN, Turn};
+use super::{Job, TURN, Turn, joined};
 use crate::fault::Fault;
 use crate::wire::{Ended, Format, Packet, samples_of};
 
@@ -24,7 +24,7 @@ pub(crate) struct Encoding {
 
 #[derive(Debug)]
 enum Coder {
-    Tokens { encoder: Box<StreamEncoder>, packet: usize, first: u16, pending: Vec<u16> },
+    Tokens { encoder: Box<StreamEncoder>, depths: Vec<u8>, packet: usize, first: u16, pending: Vec<u64> },
     Tsr(Box<LiveWriter>),
 }
 
@@ -34,11 +34,10 @@ impl Encoding {
         let coder = match format {
             Format::Tokens => {
                 let encoder = Box::new(codec.stream_encoder(depth)?);
-                Coder::Tokens { encoder, packet, first: 0, pending: Vec::new() }
+                Coder::Tokens { encoder, depths: codec.depths(depth)?, packet, first: 0, pending: Vec::new() }
             }
             Format::Tsr => {
-                let options =
-                    LiveOptions { depth: Some(depth), packet_frames: packet as u32, ..LiveOptions::default() };
+                let options = LiveOptions { bits: Some(depth), packet_frames: packet as u32, ..LiveOptions::default() };
                 Coder::Tsr(Box::new(codec.live_writer(options)?))
             }
         };
@@ -57,11 +56,11 @@ impl Encoding {
     fn code(&mut self, samples: &[f32]) -> tessera_audio::Result<Vec<Vec<u8>>> {
         self.samples += samples.len() as u64;
         match &mut self.coder {
-            Coder::Tokens { encoder, packet, first, pending } => {
-                let tokens = encoder.push(samples)?;
+            Coder::Tokens { encoder, depths, packet, first, pending } => {
+                let tokens = joined(&encoder.push(samples)?, depths);
                 self.tokens += tokens.len() as u64;
                 pending.extend(tokens);
-                Ok(packets(pending, *packet, first, encoder.depth(), false))
+                Ok(packets(pending, *packet, first, encoder.bits(), false))
             }
             Coder::Tsr(writer) => {
                 let sent = writer.push(samples)?;
@@ -108,11 +107,11 @@ impl Job for Encoding {
             let rest = this.resampler.finish()?;
             let mut messages = this.code(&rest)?;
             match &mut this.coder {
-                Coder::Tokens { encoder, packet, first, pending } => {
-                    let tokens = encoder.finish()?;
+                Coder::Tokens { encoder, depths, packet, first, pending } => {
+                    let tokens = joined(&encoder.finish()?, depths);
                     this.tokens += tokens.len() as u64;
                     pending.extend(tokens);
-                    messages.extend(packets(pending, *packet, first, encoder.depth(), true));
+                    messages.extend(packets(pending, *packet, first, encoder.bits(), true));
                 }
                 // A stream without samples has no closing packet, and no header either.
                 Coder::Tsr(writer) if this.samples > 0 => {
@@ -146,10 +145,10 @@ impl Job for Encoding {
 }
 
 /// Full packets of what waits; at the end, what is left too.
-fn packets(pending: &mut Vec<u16>, size: usize, first: &mut u16, depth: u8, at_end: bool) -> Vec<Vec<u8>> {
+fn packets(pending: &mut Vec<u64>, size: usize, first: &mut u16, depth: u8, at_end: bool) -> Vec<Vec<u8>> {
     let ready = if at_end { pending.len() } else { pending.len() - pending.len() % size };
-    let tokens: Vec<u16> = pending.drain(..ready).collect();
-    let packet = |tokens: &[u16]| {
+    let tokens: Vec<u64> = pending.drain(..ready).collect();
+    let packet = |tokens: &[u64]| {
         let packet = Packet { first: *first, tokens: tokens.to_vec() };
         *first = first.wrapping_add(tokens.len() as u16);
         packet.to_bytes(depth)

@@ -36,6 +36,31 @@ pub(crate) trait Job: Send {
     fn ended(&self, reason: &str) -> Ended;
 }
 
+/// The tokens of a message: each of all the bits of a frame, whose tokens have `depths` bits.
+fn joined(frames: &[u16], depths: &[u8]) -> Vec<u64> {
+    let join =
+        |frame: &[u16]| frame.iter().zip(depths).fold(0, |bits, (&token, depth)| bits << depth | u64::from(token));
+    frames.chunks(depths.len()).map(join).collect()
+}
+
+/// And back.
+fn parted(tokens: &[u64], depths: &[u8]) -> Vec<u16> {
+    let part = |token: &u64| {
+        let mut bits = *token;
+        let mut frame: Vec<u16> = depths.iter().rev().map(|depth| take(&mut bits, *depth)).collect();
+        frame.reverse();
+        frame
+    };
+    tokens.iter().flat_map(part).collect()
+}
+
+/// The last `depth` bits, at most 16, which are taken away.
+fn take(bits: &mut u64, depth: u8) -> u16 {
+    let token = *bits & ((1 << depth) - 1);
+    *bits >>= depth;
+    token as u16
+}
+
 /// What a turn brought.
 #[derive(Debug, Default)]
 pub(crate) struct Turn {
@@ -43,4 +68,18 @@ pub(crate) struct Turn {
     pub messages: Vec<Vec<u8>>,
     /// Seconds of sound that it was about.
     pub seconds: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_has_the_bits_of_its_frame() {
+        let frames = [4095, 3, 17, 30];
+        let tokens = joined(&frames, &[12, 5]);
+        assert_eq!(tokens, [4095 << 5 | 3, 17 << 5 | 30]);
+        assert_eq!(parted(&tokens, &[12, 5]), frames);
+        assert_eq!(parted(&joined(&frames, &[12]), &[12]), frames);
+    }
 }

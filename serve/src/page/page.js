@@ -219,7 +219,9 @@ $('file').addEventListener('change', async ({ target }) => {
 $('stop').addEventListener('click', () => run?.end());
 $('play').addEventListener('change', () => run?.volume && run.mute());
 $('loss').addEventListener('input', () => { $('loss-value').textContent = `${$('loss').value} %`; });
-$('depth').addEventListener('change', () => { $('depth-value').textContent = `${80 * $('depth').value} bit/s`; });
+let frames = 80;
+const bitrate = () => { $('depth-value').textContent = `${frames * $('depth').value} bit/s`; };
+$('depth').addEventListener('change', bitrate);
 
 async function info() {
   const query = key() ? `?key=${encodeURIComponent(key())}` : '';
@@ -228,8 +230,11 @@ async function info() {
     const about = await reply.json();
     if (!reply.ok) return say(`The server says: ${about.message}. Open the page as ${location.pathname}#key=…`, 'failed');
     const [least, most] = about.depths;
+    frames = about.model_rate / about.hop;
     $('depth').min = least;
     $('depth').max = most;
+    $('depth').value = about.depth;
+    bitrate();
     say(`Ready. Model ${about.pack}.`);
   } catch {
     say('The server does not answer.', 'failed');

@@ -52,7 +52,7 @@ export class Tape {
       const cell = height / depth;
       context.fillStyle = colour(token, depth, this.dark.matches);
       for (let bit = 0; bit < depth; bit++) {
-        context.globalAlpha = token >> (depth - 1 - bit) & 1 ? 1 : 0.22;
+        context.globalAlpha = Math.floor(token / 2 ** (depth - 1 - bit)) % 2 ? 1 : 0.22;
         context.fillRect(x, bit * cell, COLUMN - 1, cell - 1);
       }
       context.globalAlpha = 1;

@@ -9,7 +9,7 @@ export function parsePacket(buffer, depth) {
   const tokens = new Array(bytes[2]);
   for (let n = 0, at = HEAD * 8; n < tokens.length; n++) {
     let token = 0;
-    for (let end = at + depth; at < end; at++) token = token << 1 | bytes[at >> 3] >> (7 - (at & 7)) & 1;
+    for (let end = at + depth; at < end; at++) token = token * 2 + (bytes[at >> 3] >> (7 - (at & 7)) & 1);
     tokens[n] = token;
   }
   return { first: bytes[0] | bytes[1] << 8, tokens };

@@ -101,7 +101,7 @@ async fn fifty_streams_at_once_are_all_whole() {
     let count = samples.len() as u64;
     let tokens = offline_tokens(&samples, 12);
     let heard = offline_samples(&tokens, 12, count);
-    let packet = |(n, &token): (usize, &u16)| Packet { first: n as u16, tokens: vec![token] }.to_bytes(12);
+    let packet = |(n, &token): (usize, &u16)| Packet { first: n as u16, tokens: vec![token.into()] }.to_bytes(12);
     let packets: Vec<Vec<u8>> = tokens.iter().enumerate().map(packet).collect();
     let mut encoders = Vec::new();
     let mut decoders = Vec::new();

@@ -19,7 +19,8 @@ async fn streams_get_what_was_coded_of_them_when_the_server_ends() {
     // 80 tokens are there, and the rest of the sound would follow.
     let first = client.next().await;
     let (heard, ()) = tokio::join!(client.hear(), server.stop());
-    let mut tokens = tessera_serve::wire::Packet::parse(&first, 12).unwrap().tokens;
+    let first = tessera_serve::wire::Packet::parse(&first, 12).unwrap().tokens;
+    let mut tokens: Vec<u16> = first.into_iter().map(|token| token as u16).collect();
     tokens.extend(heard.tokens(12));
     assert_eq!(tokens, offline_tokens(&samples, 12));
     assert_eq!((heard.end().reason.as_str(), heard.close), ("shutdown", Some(1001)));
@@ -42,7 +43,7 @@ async fn a_client_that_takes_nothing_does_not_keep_the_server() {
 async fn a_server_without_streams_ends_at_once() {
     let server = Running::start(Options::default()).await;
     let heard = server.client("/v1/encode").await.whole(pcm(&speech(0.1), 200), None).await;
-    assert_eq!(heard.end().tokens, codec().token_count(1600));
+    assert_eq!(heard.end().tokens, codec().frame_count(1600));
     let start = Instant::now();
     server.stop().await;
     assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());

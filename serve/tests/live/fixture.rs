@@ -134,7 +134,7 @@ impl Heard {
     }
 
     pub fn tokens(&self, depth: u8) -> Vec<u16> {
-        self.packets(depth).into_iter().flat_map(|packet| packet.tokens).collect()
+        self.packets(depth).into_iter().flat_map(|packet| packet.tokens).map(|token| token as u16).collect()
     }
 
     pub fn end(&self) -> &Ended {

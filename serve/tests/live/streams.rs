@@ -7,7 +7,10 @@ use tessera_serve::wire::{HEAD, Packet, Ready};
 use crate::fixture::{Running, codec, offline_samples, offline_tokens, pcm, speech};
 
 fn packets(tokens: &[u16], size: usize, depth: u8) -> Vec<Vec<u8>> {
-    let packet = |(n, tokens): (usize, &[u16])| Packet { first: (n * size) as u16, tokens: tokens.to_vec() };
+    let packet = |(n, tokens): (usize, &[u16])| Packet {
+        first: (n * size) as u16,
+        tokens: tokens.iter().map(|&token| token.into()).collect(),
+    };
     tokens.chunks(size).enumerate().map(packet).map(|packet| packet.to_bytes(depth)).collect()
 }
 
@@ -58,7 +61,7 @@ async fn a_token_comes_with_the_last_sample_of_its_hop() {
         client.send(message).await.unwrap();
         // Nothing more is sent until the token is here.
         let packet = Packet::parse(&client.next().await, 12).unwrap();
-        assert_eq!(packet, Packet { first: n as u16, tokens: vec![wanted[n]] });
+        assert_eq!(packet, Packet { first: n as u16, tokens: vec![wanted[n].into()] });
     }
     server.stop().await;
 }
@@ -93,7 +96,7 @@ async fn other_rates_are_converted_both_ways() {
         let client = server.client(&format!("/v1/encode?rate={rate}")).await;
         let coded = client.whole(pcm(&samples, 441), None).await;
         let modelled = (count as u64 * 16_000).div_ceil(u64::from(rate));
-        assert_eq!((coded.end().samples, coded.end().tokens), (modelled, codec().token_count(modelled)));
+        assert_eq!((coded.end().samples, coded.end().tokens), (modelled, codec().frame_count(modelled)));
         let client = server.client(&format!("/v1/decode?rate={rate}")).await;
         let heard = client.whole(coded.messages.clone(), Some(modelled)).await;
         let back = (modelled * u64::from(rate)).div_ceil(16_000);
@@ -129,7 +132,7 @@ async fn lost_packets_are_concealed_where_they_were() {
     let mut wanted = decoder.conceal(2).unwrap();
     wanted.extend(decoder.push(&tokens[2..40]).unwrap());
     // What stands in for a gap knows what follows it.
-    wanted.extend(decoder.push_known(&[1; 4], 1 << 12 | u32::from(tokens[44])).unwrap());
+    wanted.extend(decoder.push_known(&[1; 4], &[1 << 12 | u32::from(tokens[44])]).unwrap());
     wanted.extend(decoder.push(&tokens[44..tokens.len() - last]).unwrap());
     wanted.extend(decoder.conceal(last as u64).unwrap());
     let wanted: Vec<i16> = wanted.iter().map(|sample| (sample * 32_768.0).round() as i16).collect();

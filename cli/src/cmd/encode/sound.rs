@@ -20,8 +20,8 @@ use crate::{
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Sounds")]
 pub struct SoundArgs {
-    /// Bits of a token: fewer are smaller and worse; the pack's most if absent
-    #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u8).range(1..=16))]
+    /// Bits of a frame: fewer are smaller and worse; beyond those of one token (12) they are a second one's. What the pack says if absent
+    #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u8).range(1..))]
     pub depth: Option<u8>,
 
     /// What is coded of a stereo sound; mono takes half the bits
@@ -130,7 +130,7 @@ pub fn encode(
     let (sound, source) = prepare(&bytes, &limits, &codec)?;
     drop(bytes);
     let options = EncodeOptions {
-        depth: arguments.depth,
+        bits: arguments.depth,
         lambda: if bps.is_some() { 0.0 } else { codec.search_lambda() },
         bits_per_second: bps,
         stereo: arguments.stereo(),
@@ -153,7 +153,7 @@ pub fn encode(
         bytes: encoded.bytes.len() as u64,
         bits_per_second: encoded.bits_per_second,
         pack: pack.id().to_owned(),
-        depth: encoded.depth,
+        depth: encoded.bits,
         tokens: encoded.tokens,
         seconds,
     })

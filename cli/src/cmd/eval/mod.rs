@@ -71,8 +71,8 @@ pub struct Eval {
     #[arg(long, value_name = "BPP,…", value_delimiter = ',', default_values_t = RATES.to_vec(), value_parser = parse_rate, hide_default_value = true)]
     rates: Vec<f64>,
 
-    /// Bits of a token of our codecs' ladder for sounds, from few to many
-    #[arg(long, value_name = "BITS,…", value_delimiter = ',', default_values_t = DEPTHS.to_vec(), value_parser = clap::value_parser!(u8).range(1..=16))]
+    /// Bits of a frame of our codecs' ladder for sounds, from few to many
+    #[arg(long, value_name = "BITS,…", value_delimiter = ',', default_values_t = DEPTHS.to_vec(), value_parser = clap::value_parser!(u8).range(1..))]
     depths: Vec<u8>,
 
     /// Codecs to compare with, or none; without it, all that are at hand

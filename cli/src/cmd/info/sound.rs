@@ -45,7 +45,10 @@ pub struct Report {
     /// Whether the pack decodes it in windows, which is an approximation; absent where the pack is not at hand.
     windowed: Option<bool>,
     prior: &'static str,
+    levels: u8,
+    /// Bits of the last level's tokens, and of all of a frame's where the pack is at hand or there is but one.
     depth: u8,
+    frame_bits: Option<u32>,
     tokens: Option<u64>,
     raw_bits: Option<u64>,
     token_bytes: u64,
@@ -59,11 +62,13 @@ pub fn inspect_sound(file: String, bytes: &[u8], header: &Header, shared: &Share
     let pack = shared.find_pack(header).ok();
     let codec = pack.as_ref().and_then(|pack| shared.sound_tables(pack).ok());
     let usual = |samples: u64| (samples + USUAL_OVERLAP).div_ceil(USUAL_HOP as u64);
-    let per_channel = |samples| codec.as_ref().map_or_else(|| usual(samples), |codec| codec.token_count(samples));
+    let per_channel = |samples| codec.as_ref().map_or_else(|| usual(samples), |codec| codec.frame_count(samples));
     // A finished live stream says where it ends in tokens' samples, which takes its model to read.
     let of_live = |codec: &AudioCodec| held.reach.zip(held.live).map(|(reach, live)| codec.live_samples(live, reach));
     let samples = held.samples.or_else(|| codec.as_ref().and_then(of_live));
-    let tokens = samples.map(|samples| per_channel(samples) * u64::from(held.layout.count()));
+    let frames = samples.map(|samples| per_channel(samples) * u64::from(held.layout.count()));
+    let full = codec.as_ref().map(AudioCodec::depth).or((held.rung.levels == 1).then_some(held.rung.depth));
+    let frame_bits = full.map(|full| held.rung.bits_per_position(full));
     let seconds = |samples: u64| samples as f64 / f64::from(held.rate);
     Ok(Report {
         file,
@@ -94,9 +99,11 @@ pub fn inspect_sound(file: String, bytes: &[u8], header: &Header, shared: &Share
             PriorKind::Trained => "trained",
             PriorKind::Uniform => "uniform",
         },
-        depth: held.depth,
-        raw_bits: tokens.map(|tokens| tokens * u64::from(held.depth)),
-        tokens,
+        levels: held.rung.levels,
+        depth: held.rung.depth,
+        frame_bits,
+        raw_bits: frames.zip(frame_bits).map(|(frames, bits)| frames * u64::from(bits)),
+        tokens: frames.map(|frames| frames * u64::from(held.rung.levels)),
         token_bytes: held.token_bytes,
         bytes: bytes.len() as u64,
         bits_per_second: samples.map(|samples| bytes.len() as f64 * 8.0 / seconds(samples)),
@@ -118,14 +125,17 @@ impl Report {
             sound.push_str(&format!(", {samples} samples at {rate} Hz before"));
         }
         let mut page = format!(
-            "{}\n  sound    {sound}\n  pack     {pack}{}\n  tokens   of {} bits at {} Hz; {} prior",
+            "{}\n  sound    {sound}\n  pack     {pack}{}\n  tokens   of {} at {} Hz; {} prior",
             self.file,
             if self.windowed == Some(true) {
                 "\n  decoded  in windows: an approximation of what the pack gives whole"
             } else {
                 ""
             },
-            self.depth,
+            match self.levels {
+                1 => format!("{} bits", self.depth),
+                levels => format!("{levels} levels, the last of {} bits,", self.depth),
+            },
             print::grouped(self.rate.into()),
             self.prior
         );

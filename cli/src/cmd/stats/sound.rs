@@ -24,7 +24,7 @@ pub fn of_sound(bytes: &[u8], arguments: &Stats, shared: &Shared) -> Result<Row>
     let lambda = arguments.lambda.unwrap_or(codec.search_lambda());
     let tokens_at = |lambda: f32| {
         let options = EncodeOptions {
-            depth: arguments.sound.depth,
+            bits: arguments.sound.depth,
             stereo: arguments.sound.stereo(),
             lambda,
             ..EncodeOptions::default()
@@ -41,12 +41,17 @@ pub fn of_sound(bytes: &[u8], arguments: &Stats, shared: &Shared) -> Result<Row>
 }
 
 fn row(codec: &AudioCodec, tokens: &Tokens) -> Result<Row> {
+    let depths = codec.depths(tokens.bits).map_err(|error| explain::sound(&error))?;
     let mut baselines = Baselines::default();
+    let mut streams = Vec::new();
     for channel in &tokens.channels {
-        baselines.add(&Baselines::of(channel, tokens.depth)?);
+        for (level, &depth) in depths.iter().enumerate() {
+            let stream: Vec<u16> = channel.iter().skip(level).step_by(depths.len()).copied().collect();
+            baselines.add(&Baselines::of(&stream, depth)?);
+            streams.push((depth, stream));
+        }
     }
-    let channels = tokens.channels.iter().map(|channel| (tokens.depth, channel.clone())).collect();
-    Ok(Row { tokens: channels, baselines, prior: costs(codec, tokens)?, searched: None })
+    Ok(Row { tokens: streams, baselines, prior: costs(codec, tokens)?, searched: None })
 }
 
 fn costs(codec: &AudioCodec, tokens: &Tokens) -> Result<Costs> {

@@ -39,8 +39,8 @@ pub struct Encode {
     #[arg(long, value_enum, default_value_t = RawSamples::S16, requires = "raw")]
     samples: RawSamples,
 
-    /// Bits of a token; the pack's most if absent
-    #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u8).range(1..=16))]
+    /// Bits of a frame, as for 'tessera encode'; what the pack says if absent
+    #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u8).range(1..))]
     depth: Option<u8>,
 
     /// Sound in one packet: less comes sooner, more costs fewer bits
@@ -97,7 +97,7 @@ pub fn run(arguments: &Encode) -> Result<()> {
     let shared = Shared::new(&arguments.models, &arguments.runtime, 1)?;
     let codec = shared.sound_codec(&shared.sound_pack(arguments.pack.as_deref())?)?;
     let options = LiveOptions {
-        depth: arguments.depth,
+        bits: arguments.depth,
         packet_frames: packet_frames(&codec, arguments.packet_ms),
         interleave: arguments.interleave,
         repeat: arguments.repeat,
@@ -106,7 +106,7 @@ pub fn run(arguments: &Encode) -> Result<()> {
     };
     let mut writer = codec.live_writer(options).map_err(refused)?;
     // The network is loaded before the first sample comes.
-    let mut warm = codec.stream_encoder(*codec.depths().end()).map_err(refused)?;
+    let mut warm = codec.stream_encoder(*codec.bits().end()).map_err(refused)?;
     warm.push(&vec![0.0; codec.hop()]).map_err(refused)?;
 
     let mut out = arguments.ends.create()?;

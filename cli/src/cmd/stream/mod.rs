@@ -66,7 +66,7 @@ struct Ends {
 
 /// Frames of a packet of so many milliseconds.
 pub fn packet_frames(codec: &AudioCodec, milliseconds: u32) -> u32 {
-    (f64::from(milliseconds) / 1000.0 * codec.tokens_per_second()).round().max(1.0) as u32
+    (f64::from(milliseconds) / 1000.0 * codec.frames_per_second()).round().max(1.0) as u32
 }
 
 fn is_dash(path: &Path) -> bool {

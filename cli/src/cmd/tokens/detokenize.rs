@@ -41,8 +41,8 @@ pub struct Detokenize {
     #[command(flatten)]
     output: OutputArgs,
 
-    /// Bits of a token, where the file does not say; the pack's most if absent
-    #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u8).range(1..=16))]
+    /// Bits of a frame, where the file does not say; one whole token if absent
+    #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u8).range(1..))]
     depth: Option<u8>,
 
     /// Samples of the sound, where the file does not say
@@ -111,18 +111,19 @@ fn sound(shared: &Shared, job: &Job, arguments: &Detokenize, form: SoundForm, ou
     let found = form::read(&bytes)?;
     let pack = shared.sound_pack(found.pack.as_deref().or(arguments.pack.as_deref()))?;
     let codec = shared.sound_codec(&pack)?;
-    let depth = found.depth.or(arguments.depth).unwrap_or(*codec.depths().end());
+    let depth = found.depth.or(arguments.depth).unwrap_or(codec.depth());
+    let depths = codec.depths(depth).map_err(|error| explain::sound(&error))?;
     let offset = found.offset.unwrap_or(arguments.offset);
     let channels =
-        found.channels.into_iter().map(|tokens| lowered(tokens, offset, depth)).collect::<Result<Vec<_>>>()?;
-    let count = channels.first().map_or(0, Vec::len) as u64;
+        found.channels.into_iter().map(|tokens| lowered(tokens, offset, &depths)).collect::<Result<Vec<_>>>()?;
+    let count = (channels.first().map_or(0, Vec::len) / depths.len()) as u64;
     let samples = found.samples.or(arguments.samples).unwrap_or(codec.samples_of(count));
     if samples == 0 || samples > Limits::default().max_samples {
-        let what = format!("{count} tokens are those of {samples} samples");
+        let what = format!("{count} frames of tokens are those of {samples} samples");
         return Err(Failure::new(Exit::Input, what, "check that it holds tokens of a sound of some length"));
     }
     let layout = found.layout.unwrap_or(if channels.len() == 2 { Channels::LeftRight } else { Channels::Mono });
-    let tokens = Bare { depth, samples, layout, channels };
+    let tokens = Bare { bits: depth, samples, layout, channels };
     let start = Instant::now();
     let sound = codec.sound_of(&tokens).map_err(|error| Failure { exit: Exit::Input, ..explain::sound(&error) })?;
     let report = Report::new(job, &job.sink, sound.seconds(), &tokens, start);
@@ -131,8 +132,8 @@ fn sound(shared: &Shared, job: &Job, arguments: &Detokenize, form: SoundForm, ou
 }
 
 /// Tokens of the vocabulary that starts at 0.
-fn lowered(tokens: Vec<u32>, offset: u32, depth: u8) -> Result<Vec<u16>> {
-    let lower = |token: u32| {
+fn lowered(tokens: Vec<u32>, offset: u32, depths: &[u8]) -> Result<Vec<u16>> {
+    let lower = |(token, &depth): (u32, &u8)| {
         let lowered = token.checked_sub(offset).filter(|lowered| lowered >> depth == 0);
         lowered.and_then(|lowered| u16::try_from(lowered).ok()).ok_or_else(|| {
             let most = u64::from(offset) + (1 << depth) - 1;
@@ -143,5 +144,5 @@ fn lowered(tokens: Vec<u32>, offset: u32, depth: u8) -> Result<Vec<u16>> {
             )
         })
     };
-    tokens.into_iter().map(lower).collect()
+    tokens.into_iter().zip(depths.iter().cycle()).map(lower).collect()
 }

@@ -106,7 +106,10 @@ struct About {
     /// Samples per second, and per token.
     rate: u32,
     hop: usize,
+    /// Bits of a frame.
     depth: u8,
+    /// Tokens of a frame.
+    levels: usize,
     vocabulary: u32,
     offset: u32,
     samples: u64,
@@ -114,15 +117,16 @@ struct About {
 }
 
 impl Tokenised {
-    pub fn new(codec: &AudioCodec, tokens: Tokens, offset: u32) -> Self {
+    pub fn new(codec: &AudioCodec, tokens: Tokens, depths: &[u8], offset: u32) -> Self {
         let raised = |channel: Vec<u16>| channel.into_iter().map(|token| u32::from(token) + offset).collect();
         let about = About {
             pack: codec.pack().id().to_owned(),
             pack_hash: explain::hex(&codec.pack().hash8()),
             rate: codec.rate(),
             hop: codec.hop(),
-            depth: tokens.depth,
-            vocabulary: 1 << tokens.depth,
+            depth: tokens.bits,
+            levels: depths.len(),
+            vocabulary: 1 << depths[0],
             offset,
             samples: tokens.samples,
             layout: name(tokens.layout),
@@ -139,6 +143,7 @@ impl About {
             ("rate", self.rate.to_string()),
             ("hop", self.hop.to_string()),
             ("depth", self.depth.to_string()),
+            ("levels", self.levels.to_string()),
             ("vocabulary", self.vocabulary.to_string()),
             ("offset", self.offset.to_string()),
             ("samples", self.samples.to_string()),
@@ -195,9 +200,7 @@ pub fn read(bytes: &[u8]) -> Result<Found> {
     })?;
     let lengths = |channel: &Vec<u32>| !channel.is_empty() && channel.len() == found.channels[0].len();
     match found.depth {
-        Some(depth) if !(1..=16).contains(&depth) => {
-            Err(Failure::new(Exit::Input, format!("tokens of {depth} bits"), "tokens have 1 to 16 bits"))
-        }
+        Some(0) => Err(Failure::new(Exit::Input, "frames of 0 bits", "check where it came from")),
         _ if !(1..=2).contains(&found.channels.len()) || !found.channels.iter().all(lengths) => Err(Failure::new(
             Exit::Input,
             "it does not hold 1 or 2 channels of as many tokens",
@@ -285,6 +288,7 @@ mod tests {
             rate: 16_000,
             hop: 200,
             depth: 12,
+            levels: 1,
             vocabulary: 4096,
             offset,
             samples: 300,
@@ -319,7 +323,7 @@ mod tests {
             b"{}",
             br#"{"tokens":[[1],[2,3]]}"#,
             br#"{"tokens":[[1]],"layout":"sideways"}"#,
-            br#"{"tokens":[[1]],"depth":77}"#,
+            br#"{"tokens":[[1]],"depth":0}"#,
         ];
         for bytes in bad {
             assert_eq!(read(bytes).unwrap_err().exit, Exit::Input, "{}", String::from_utf8_lossy(bytes));

@@ -31,9 +31,9 @@ use crate::{
 
 /// Write the tokens of sounds, for language models
 ///
-/// A token is a whole number below the vocabulary's size, 2^depth (4,096 at 12 bits); --offset moves all of them up. One token
-/// stands for a hop of samples (200 at 16 kHz, 80 tokens a second), the first for the sound's first hop, and a few more
-/// follow for the end of the last window. A .tsr file gives the tokens that are in it. What is written is told by --format or the
+/// A token is a whole number below the vocabulary's size, 2^depth (4,096 at 12 bits, without --depth); --offset moves all of them up. One
+/// token stands for a hop of samples (200 at 16 kHz, 80 tokens a second), and a few more follow for the end of the last window. With a
+/// --depth beyond a token's bits, a frame of tokens stands for a hop, one of each level: they follow each other. A .tsr file gives the tokens that are in it. What is written is told by --format or the
 /// ending of -o:
 ///
 /// jsonl        one JSON object: pack, rate, hop, depth, samples, layout, offset, and tokens as a list per channel
@@ -114,7 +114,7 @@ impl Report {
             input: job.source.to_string(),
             output: sink.to_string(),
             duration,
-            depth: bare.depth,
+            depth: bare.bits,
             channels: bare.channels.len(),
             tokens: bare.channels.iter().map(|channel| channel.len() as u64).sum(),
             seconds,
@@ -125,7 +125,7 @@ impl Report {
 
     fn line(&self) -> String {
         format!(
-            "{} -> {}  {:.1} s  {} tokens of {} bits  {:.0} x real time",
+            "{} -> {}  {:.1} s  {} tokens, {} bits a frame  {:.0} x real time",
             self.input,
             self.output,
             self.duration,
@@ -240,13 +240,14 @@ fn tokenise(shared: &Shared, entry: &Entry, arguments: &Tokens, form: Form, outp
         let codec = shared.sound_codec(&shared.sound_pack(arguments.pack.as_deref())?)?;
         let (sound, _) = encode::sound::prepare(&bytes, &arguments.sound.limits(), &codec)?;
         let sound = arguments.sound.mixed(sound);
-        let depth = arguments.sound.depth.unwrap_or(*codec.depths().end());
+        let depth = arguments.sound.depth.unwrap_or(codec.depth());
         let tokens = codec.tokens(&sound, depth).map_err(|error| explain::sound(&error))?;
         (codec, tokens)
     };
     let duration = tokens.samples as f64 / f64::from(codec.rate());
     let mut report = Report::new(job, &job.sink, duration, &tokens, start);
-    let bytes = form.bytes(&Tokenised::new(&codec, tokens, arguments.offset), &entry.key)?;
+    let depths = codec.depths(tokens.bits).map_err(|error| explain::sound(&error))?;
+    let bytes = form.bytes(&Tokenised::new(&codec, tokens, &depths, arguments.offset), &entry.key)?;
     match form {
         Form::Tar => report.sample = bytes,
         _ => output.write(&job.sink, &bytes)?,

@@ -29,18 +29,18 @@ impl AudioCodec {
     }
 
     /// A decoder of a channel of `samples` samples.
-    pub(super) fn channel_decoder(&self, depth: u8, samples: u64, windowed: bool) -> Result<ChannelDecoder> {
+    pub(super) fn channel_decoder(&self, bits: u8, samples: u64, windowed: bool) -> Result<ChannelDecoder> {
         let model = Arc::clone(&self.model);
         if !self.model.is_live() {
-            return Ok(ChannelDecoder::Whole { decoder: WholeDecoder::new(model, depth, windowed)?, samples });
+            return Ok(ChannelDecoder::Whole { decoder: WholeDecoder::new(model, bits, windowed)?, samples });
         }
-        let mut decoder = StreamDecoder::new(model, depth)?;
+        let mut decoder = StreamDecoder::new(model, bits)?;
         decoder.end_at(samples);
         Ok(ChannelDecoder::Stream { decoder: Box::new(decoder), samples: Vec::new() })
     }
 }
 
-/// Tokens in, in the order of time; then samples out.
+/// Tokens in, frame by frame; then samples out.
 pub(super) enum ChannelDecoder {
     Stream { decoder: Box<StreamDecoder>, samples: Vec<f32> },
     Whole { decoder: WholeDecoder, samples: u64 },
@@ -55,11 +55,11 @@ impl ChannelDecoder {
         Ok(())
     }
 
-    /// Stands in for lost tokens.
-    pub fn conceal(&mut self, tokens: u64) -> Result<()> {
+    /// Stands in for lost frames.
+    pub fn conceal(&mut self, frames: u64) -> Result<()> {
         match self {
-            Self::Stream { decoder, samples } => samples.extend(decoder.conceal(tokens)?),
-            Self::Whole { decoder, .. } => decoder.conceal(tokens as usize),
+            Self::Stream { decoder, samples } => samples.extend(decoder.conceal(frames)?),
+            Self::Whole { decoder, .. } => decoder.conceal(frames as usize),
         }
         Ok(())
     }

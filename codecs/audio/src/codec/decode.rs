@@ -9,6 +9,7 @@ use super::options::{DecodeOptions, Source, Span};
 use super::tokens::{Tokens, to_left_right};
 use super::{AudioCodec, segments};
 use crate::error::{Error, Result};
+use crate::frames;
 use crate::sound::Sound;
 
 /// Bytes of a live stream that are decoded at once.
@@ -32,7 +33,9 @@ pub struct Decoded {
 
 /// What a whole file says of its tokens, checked against the pack and the limits.
 struct Plan<'a> {
-    depth: u8,
+    bits: u8,
+    /// Bits of a frame's tokens, first level first.
+    depths: Vec<u8>,
     layout: Channels,
     samples: u64,
     source: Option<Source>,
@@ -60,13 +63,13 @@ impl AudioCodec {
         // Networks that look at all of a sound need all of its tokens.
         let (frames, end) = match self.is_live() {
             true => (self.run_up(span), span.end),
-            false => (0..self.token_count(plan.samples), plan.samples),
+            false => (0..self.frame_count(plan.samples), plan.samples),
         };
         let before = frames.start * self.hop() as u64;
         let mut channels = Vec::new();
         let mut found = 0;
         for channel in 0..plan.layout.count() {
-            let mut decoder = self.channel_decoder(plan.depth, end - before, options.windowed)?;
+            let mut decoder = self.channel_decoder(plan.bits, end - before, options.windowed)?;
             let mut end = 0;
             for (n, segment) in plan.segments.iter().enumerate() {
                 let start = end;
@@ -78,13 +81,14 @@ impl AudioCodec {
                 match plan.tokens(&chunks, n, channel) {
                     Ok(tokens) => {
                         found += 1;
-                        // A segment has at most 4,096 tokens.
-                        let needed = (needed.start - start) as usize..(needed.end - start) as usize;
+                        // A segment has at most 4,096 frames.
+                        let place = |frame: u64| (frame - start) as usize * plan.depths.len();
+                        let needed = place(needed.start)..place(needed.end);
                         decoder.push(&tokens[needed])?;
                     }
                     Err(error) if options.salvage => {
-                        let at = needed.start as f64 / self.tokens_per_second();
-                        let length = (needed.end - needed.start) as f64 / self.tokens_per_second();
+                        let at = needed.start as f64 / self.frames_per_second();
+                        let length = (needed.end - needed.start) as f64 / self.frames_per_second();
                         losses.push(format!("{length:.1} s from {at:.1} s on are lost and concealed: {error}"));
                         decoder.conceal(needed.end - needed.start)?;
                     }
@@ -116,7 +120,7 @@ impl AudioCodec {
             Ok(segments.collect::<Result<Vec<_>>>()?.concat())
         };
         let channels = (0..plan.layout.count()).map(channel).collect::<Result<_>>()?;
-        Ok(Tokens { depth: plan.depth, samples: plan.samples, layout: plan.layout, channels })
+        Ok(Tokens { bits: plan.bits, samples: plan.samples, layout: plan.layout, channels })
     }
 
     fn plan<'a>(&'a self, header: &Header, limits: &'a Limits) -> Result<Plan<'a>> {
@@ -126,15 +130,17 @@ impl AudioCodec {
         else {
             return Err(CoreError::Unsupported { what: "the file holds no sound".to_owned() }.into());
         };
-        if rate != self.rate() || header.rung.levels != 1 || self.model.check_depth(header.rung.depth).is_err() {
+        let Some(bits) = self.model.bits(header.rung).filter(|_| rate == self.rate()) else {
             return Err(Error::corrupt("the file's rate, levels or depth are not those of its model pack"));
-        }
+        };
+        let levels = header.rung.levels;
         Ok(Plan {
-            depth: header.rung.depth,
+            bits,
+            depths: self.model.depths(bits)?,
             layout,
             samples: samples.into(),
             source: source.map(|(rate, samples)| Source { rate, samples }),
-            segments: segments::split(self.token_count(samples.into()), layout.count(), limits)?,
+            segments: segments::split(self.frame_count(samples.into()), levels, layout.count(), limits)?,
             prior: self.model.prior(header.prior)?,
             limits,
         })
@@ -157,7 +163,7 @@ impl AudioCodec {
     fn run_up(&self, span: Span) -> std::ops::Range<u64> {
         let hop = self.hop() as u64;
         let from = span.start.saturating_sub(RUN_UP * u64::from(self.rate())) / hop;
-        from..self.token_count(span.end)
+        from..self.frame_count(span.end)
     }
 
     fn decode_live(&self, bytes: &[u8], options: &DecodeOptions) -> Result<Decoded> {
@@ -230,15 +236,15 @@ fn cut(mut samples: Vec<f32>, first: u64, span: Span) -> Vec<f32> {
 }
 
 impl Plan<'_> {
-    /// The tokens of one segment of one channel.
+    /// The tokens of one segment of one channel, frame by frame.
     fn tokens(&self, chunks: &[Chunk], segment: usize, channel: u8) -> Result<Vec<u16>> {
         let sequence = segment * usize::from(self.layout.count()) + usize::from(channel);
         // Chunks mostly are in order; a salvaged file lacks some.
         let is_it = |chunk: &&Chunk| chunk.kind == ChunkKind::Tokens && chunk.sequence as usize == sequence;
         let chunk = chunks.get(sequence).filter(is_it).or_else(|| chunks.iter().find(is_it));
         let chunk = chunk.ok_or_else(|| Error::corrupt(format!("the chunk of segment {sequence} is missing")))?;
-        let tokens = decode_band(&self.segments[segment], &chunk.band()?, &[self.depth], self.prior, self.limits)?;
-        Ok(tokens.tokens().to_vec())
+        let tokens = decode_band(&self.segments[segment], &chunk.band()?, &self.depths, self.prior, self.limits)?;
+        Ok(frames::interleaved(&tokens))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use tessera_core::container::{self, Channels, Chunk, Duration, Header, MediaShape, PriorKind};
-use tessera_core::entropy::bands::{Band, CodedBand};
+use tessera_core::entropy::bands::CodedBand;
 use tessera_core::entropy::{Search, TokenPrior, encode_searched, encode_tokens};
 use tessera_core::{GridShape, Limits, Rung, TokenGrid};
 
@@ -22,8 +22,8 @@ const QUIET_SIDE: f64 = 0.1;
 pub struct Encoded {
     /// The `.tsr` file.
     pub bytes: Vec<u8>,
-    /// Bits of a token.
-    pub depth: u8,
+    /// Bits of a frame.
+    pub bits: u8,
     /// What the tokens are of.
     pub layout: Channels,
     /// Tokens of all channels.
@@ -46,8 +46,8 @@ impl AudioCodec {
     pub fn encode(&self, sound: &Sound, options: &EncodeOptions) -> Result<Encoded> {
         options.check()?;
         self.check_sound(sound)?;
-        let depth = options.depth.unwrap_or(self.model.parts.book().depth());
-        self.model.check_depth(depth)?;
+        let bits = options.bits.unwrap_or(self.model.parts.bits);
+        let levels = self.model.rung(bits)?.levels;
         let (layout, channels) = arrange(sound, options.stereo);
         let samples = sound.len() as u64;
         let limits = Limits::default();
@@ -60,24 +60,25 @@ impl AudioCodec {
             return Err(too_long(samples).into());
         }
         let samples = u32::try_from(samples).map_err(|_| too_long(samples))?;
-        let segments = segments::split(self.token_count(samples.into()), layout.count(), &limits)?;
+        let frames = self.frame_count(samples.into());
+        segments::split(frames, levels, layout.count(), &limits)?;
 
         let prior = options.prior.unwrap_or(self.model.default_prior());
         let latents = channels.iter().map(|samples| self.latents(samples)).collect::<Result<Vec<_>>>()?;
         let source = options.source.map(|source| (source.rate, source.samples));
         let media =
             MediaShape::Audio { rate: self.rate(), channels: layout, duration: Duration::Samples { samples, source } };
-        let coder = Coder { codec: self, latents: &latents, segments: &segments, media, prior };
-        let Attempt { depth, bytes, token_bytes } = match options.bits_per_second {
-            None => coder.attempt(depth, options.lambda)?,
-            Some(bits) => {
-                rate::fit(f64::from(bits) / 8.0 * sound.seconds(), self, |depth, lambda| coder.attempt(depth, lambda))?
+        let coder = Coder { codec: self, latents: &latents, frames, media, prior };
+        let Attempt { bits, bytes, tokens, token_bytes } = match options.bits_per_second {
+            None => coder.attempt(bits, options.lambda)?,
+            Some(rate) => {
+                rate::fit(f64::from(rate) / 8.0 * sound.seconds(), self, |bits, lambda| coder.attempt(bits, lambda))?
             }
         };
         Ok(Encoded {
-            depth,
+            bits,
             layout,
-            tokens: self.token_count(samples.into()) * u64::from(layout.count()),
+            tokens,
             token_bytes,
             bits_per_second: bytes.len() as f64 * 8.0 / sound.seconds(),
             bytes,
@@ -85,10 +86,11 @@ impl AudioCodec {
     }
 }
 
-/// A file at one depth and lambda.
+/// A file of frames of so many bits, chosen with one lambda.
 pub(super) struct Attempt {
-    pub depth: u8,
+    pub bits: u8,
     pub bytes: Vec<u8>,
+    pub tokens: u64,
     pub token_bytes: u64,
 }
 
@@ -97,34 +99,33 @@ struct Coder<'a> {
     codec: &'a AudioCodec,
     /// Of each channel.
     latents: &'a [Vec<f32>],
-    segments: &'a [Band],
+    frames: u64,
     media: MediaShape,
     prior: PriorKind,
 }
 
 impl Coder<'_> {
-    fn attempt(&self, depth: u8, lambda: f32) -> Result<Attempt> {
-        let prior = self.codec.model.prior(self.prior)?;
+    fn attempt(&self, bits: u8, lambda: f32) -> Result<Attempt> {
+        let (rung, prior) = (self.codec.model.rung(bits)?, self.codec.model.prior(self.prior)?);
+        // At most 2.
+        let channels = self.latents.len() as u8;
+        let segments = segments::split(self.frames, rung.levels, channels, &Limits::default())?;
         let mut chunks = Vec::new();
         for (channel, latents) in (0u32..).zip(self.latents) {
             let mut rest = &latents[..];
-            for (segment, band) in (0u32..).zip(self.segments) {
-                let (own, after) = rest.split_at(band.shape.t as usize * self.codec.model.parts.book().dim());
+            for (segment, band) in (0u32..).zip(&segments) {
+                let (own, after) = rest.split_at(band.shape.t as usize * self.codec.model.parts.codebook.dim());
                 rest = after;
-                let grid = self.choose(own, band.shape, (depth, lambda), prior)?;
+                let grid = self.choose(own, band.shape, (rung, lambda), prior)?;
                 let coded = CodedBand { bytes: encode_tokens(&grid, prior)?, token_crc: grid.crc() };
                 chunks.push(Chunk::tokens(segment * self.latents.len() as u32 + channel, coded));
             }
         }
         chunks.sort_by_key(|chunk| chunk.sequence);
-        let header = Header {
-            pack: self.codec.model.pack_ref(),
-            rung: Rung { levels: 1, depth },
-            prior: self.prior,
-            media: self.media.clone(),
-        };
+        let header = Header { pack: self.codec.model.pack_ref(), rung, prior: self.prior, media: self.media.clone() };
         let token_bytes = chunks.iter().map(|chunk| chunk.payload.len() as u64).sum();
-        Ok(Attempt { depth, bytes: container::write(&header, &chunks)?, token_bytes })
+        let tokens = self.frames * u64::from(rung.levels) * u64::from(channels);
+        Ok(Attempt { bits, bytes: container::write(&header, &chunks)?, tokens, token_bytes })
     }
 
     /// The tokens of a segment.
@@ -132,10 +133,10 @@ impl Coder<'_> {
         &self,
         latents: &[f32],
         shape: GridShape,
-        (depth, lambda): (u8, f32),
+        (rung, lambda): (Rung, f32),
         prior: &dyn TokenPrior,
     ) -> Result<TokenGrid> {
-        let (codebook, rung) = (&self.codec.model.parts.codebook, Rung { levels: 1, depth });
+        let codebook = &self.codec.model.parts.codebook;
         if lambda == 0.0 {
             return Ok(codebook.quantize(latents, shape.positions(), rung)?);
         }

@@ -2,7 +2,7 @@
 
 use tessera_core::container::live::{Event, PacketReader};
 use tessera_core::container::{self, Channels, ChunkKind, Duration, Live, MediaShape, PackRef, Part, PriorKind};
-use tessera_core::{Error as CoreError, Limits};
+use tessera_core::{Error as CoreError, Limits, Rung};
 
 use super::options::Source;
 use crate::error::Result;
@@ -29,8 +29,8 @@ pub struct Inspection {
     pub complete: bool,
     /// The pack that decodes it.
     pub pack: PackRef,
-    /// Bits of a token.
-    pub depth: u8,
+    /// Levels of which a frame has tokens, and bits of the last one's.
+    pub rung: Rung,
     /// Prior of the tokens.
     pub prior: PriorKind,
     /// Bytes of entropy-coded tokens.
@@ -62,7 +62,7 @@ pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspection> {
         reach: None,
         complete: true,
         pack: header.pack.clone(),
-        depth: header.rung.depth,
+        rung: header.rung,
         prior: header.prior,
         token_bytes: file.of_kind(ChunkKind::Tokens).map(|chunk| chunk.payload.len() as u64).sum(),
         parts: container::layout(bytes, limits)?,
@@ -103,7 +103,7 @@ fn inspect_live(bytes: &[u8], limits: &Limits) -> Result<Inspection> {
         reach: end,
         complete: reader.has_ended(),
         pack: header.pack,
-        depth: header.rung.depth,
+        rung: header.rung,
         prior: header.prior,
         token_bytes,
         parts: container::layout(bytes, limits).unwrap_or_default(),

@@ -11,8 +11,8 @@ mod tokens;
 
 use std::sync::Arc;
 
-use tessera_core::Limits;
 use tessera_core::container::Live;
+use tessera_core::{Limits, Rung};
 use tessera_models::Pack;
 
 use crate::error::Result;
@@ -53,25 +53,44 @@ impl AudioCodec {
         self.model.parts.sample_rate
     }
 
-    /// Samples per token.
+    /// Samples per frame, which has a token of each level that is sent.
     pub fn hop(&self) -> usize {
         self.model.spectrum.hop()
     }
 
-    /// Tokens per second.
-    pub fn tokens_per_second(&self) -> f64 {
+    /// Frames per second.
+    pub fn frames_per_second(&self) -> f64 {
         f64::from(self.rate()) / self.hop() as f64
     }
 
-    /// Least depth that the decoder was trained for, and the most that there is.
-    pub fn depths(&self) -> std::ops::RangeInclusive<u8> {
-        self.model.parts.min_depth..=self.model.parts.book().depth()
+    /// Bits of a frame: the least that the decoder was trained for, and all that there are. The first level's token has the first of
+    /// them up to [`depth`](Self::depth), the next level's those that follow.
+    pub fn bits(&self) -> std::ops::RangeInclusive<u8> {
+        self.model.parts.min_bits..=self.model.most_bits()
     }
 
-    /// The deepest tokens that take at most `bits_per_second` before entropy coding, or the least depth.
-    pub fn depth_for(&self, bits_per_second: f64) -> u8 {
-        let fits = |depth: &u8| f64::from(*depth) * self.tokens_per_second() <= bits_per_second;
-        self.depths().rev().find(fits).unwrap_or(self.model.parts.min_depth)
+    /// Bits of a frame by default.
+    pub fn default_bits(&self) -> u8 {
+        self.model.parts.bits
+    }
+
+    /// Bits of a whole token.
+    pub fn depth(&self) -> u8 {
+        self.model.parts.codebook.full_depth()
+    }
+
+    /// Bits of each token of a frame of `bits` bits, first level first.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`](crate::Error::Parameter) for bits that frames cannot have.
+    pub fn depths(&self, bits: u8) -> Result<Vec<u8>> {
+        self.model.depths(bits)
+    }
+
+    /// Most bits of a frame that take at most `bits_per_second` before entropy coding, or the least.
+    pub fn bits_for(&self, bits_per_second: f64) -> u8 {
+        let fits = |bits: &u8| f64::from(*bits) * self.frames_per_second() <= bits_per_second;
+        self.bits().rev().find(fits).unwrap_or(self.model.parts.min_bits)
     }
 
     /// Squared latent distance that a bit is worth by the pack's word, for [`EncodeOptions::lambda`].
@@ -79,9 +98,10 @@ impl AudioCodec {
         self.model.parts.search_lambda
     }
 
-    /// Squared latent distance that the last bit of a token of `depth` bits saves: from centroids to those above them, on average.
-    pub(crate) fn last_bit(&self, depth: u8) -> f32 {
-        let book = self.model.parts.book();
+    /// Squared latent distance that the last bit of a frame of `bits` bits saves: from centroids to those above them, on average.
+    pub(crate) fn last_bit(&self, bits: u8) -> f32 {
+        let Rung { levels, depth } = Rung::of_bits(bits, self.depth());
+        let Some(book) = self.model.parts.codebook.levels().get(usize::from(levels) - 1) else { return 0.0 };
         let saved = |path: u16| -> f32 {
             let pairs = book.centroid(depth, path).iter().zip(book.centroid(depth - 1, path >> 1));
             pairs.map(|(own, above)| (own - above) * (own - above)).sum()
@@ -95,20 +115,20 @@ impl AudioCodec {
         self.model.is_live()
     }
 
-    /// Most samples that go into an encoder after a sample before the decoder gives it: the window.
+    /// Most samples that go into an encoder after a sample before the decoder gives it: the window and what the pack looks ahead.
     pub fn delay_samples(&self) -> usize {
-        self.model.spectrum.window()
+        self.model.spectrum.delay() + self.hop()
     }
 
-    /// Tokens of a sound of `samples` samples.
-    pub fn token_count(&self, samples: u64) -> u64 {
+    /// Frames of a sound of `samples` samples.
+    pub fn frame_count(&self, samples: u64) -> u64 {
         self.model.frames(samples)
     }
 
-    /// Samples that so many tokens can be of, at most.
-    pub fn samples_of(&self, tokens: u64) -> u64 {
-        let beyond = if self.is_live() { self.model.spectrum.overlap() as u64 } else { 0 };
-        tokens.saturating_mul(self.hop() as u64).saturating_sub(beyond)
+    /// Samples that so many frames can be of, at most.
+    pub fn samples_of(&self, frames: u64) -> u64 {
+        let beyond = if self.is_live() { self.model.spectrum.delay() as u64 } else { 0 };
+        frames.saturating_mul(self.hop() as u64).saturating_sub(beyond)
     }
 
     /// Whether a sound of so many samples is decoded in windows, which is an approximation: it is longer than the pack's networks, which
@@ -118,24 +138,24 @@ impl AudioCodec {
     }
 
     fn is_cut(&self, samples: u64, windowed: bool) -> bool {
-        let tokens = usize::try_from(self.token_count(samples)).unwrap_or(usize::MAX);
-        self.model.whole().is_ok_and(|whole| whole.is_cut(tokens, windowed))
+        let frames = usize::try_from(self.frame_count(samples)).unwrap_or(usize::MAX);
+        self.model.whole().is_ok_and(|whole| whole.is_cut(frames, windowed))
     }
 
-    /// A stream of tokens of `depth` bits from samples of one channel.
+    /// A stream of frames of `bits` bits from samples of one channel.
     ///
     /// # Errors
-    /// [`Error::Parameter`](crate::Error::Parameter) for a depth that the codebook does not have, or where sounds are coded whole only.
-    pub fn stream_encoder(&self, depth: u8) -> Result<StreamEncoder> {
-        StreamEncoder::new(Arc::clone(&self.model), depth)
+    /// [`Error::Parameter`](crate::Error::Parameter) for bits that frames cannot have, or where sounds are coded whole only.
+    pub fn stream_encoder(&self, bits: u8) -> Result<StreamEncoder> {
+        StreamEncoder::new(Arc::clone(&self.model), bits)
     }
 
-    /// A stream of samples of one channel from tokens of `depth` bits.
+    /// A stream of samples of one channel from frames of `bits` bits.
     ///
     /// # Errors
     /// As [`stream_encoder`](Self::stream_encoder).
-    pub fn stream_decoder(&self, depth: u8) -> Result<StreamDecoder> {
-        StreamDecoder::new(Arc::clone(&self.model), depth)
+    pub fn stream_decoder(&self, bits: u8) -> Result<StreamDecoder> {
+        StreamDecoder::new(Arc::clone(&self.model), bits)
     }
 
     /// A live stream from samples of one channel.
@@ -151,7 +171,7 @@ impl AudioCodec {
     /// Samples of a finished live stream, from the number of its closing packet and how far that one's tokens reach.
     pub fn live_samples(&self, live: Live, (packets, reach): (u32, u32)) -> u64 {
         let frames = u64::from(packets) * u64::from(live.packet_frames);
-        (frames * self.hop() as u64 + u64::from(reach)).saturating_sub(self.model.spectrum.overlap() as u64)
+        (frames * self.hop() as u64 + u64::from(reach)).saturating_sub(self.model.spectrum.delay() as u64)
     }
 
     /// A reader of live streams. Where sounds are coded whole only, it refuses the first packet.

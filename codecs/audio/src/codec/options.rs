@@ -46,13 +46,13 @@ pub struct Source {
 /// How a sound is encoded.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EncodeOptions {
-    /// Bits of a token. Default: the pack's most.
-    pub depth: Option<u8>,
+    /// Bits of a frame. Default: what the pack says.
+    pub bits: Option<u8>,
     /// Squared latent distance that a bit is worth in the choice of tokens. Default 0: the nearest tokens, those of
     /// a [`StreamEncoder`](crate::StreamEncoder).
     pub lambda: f32,
-    /// Bits a second that the file takes at most, and no less than 2 % below if the sound has that much to say at the full depth. It
-    /// decides depth and lambda, so that those may not be given. Default: none.
+    /// Bits a second that the file takes at most, and no less than 2 % below if the sound has that much to say at all bits. It
+    /// decides bits and lambda, so that those may not be given. Default: none.
     pub bits_per_second: Option<u32>,
     /// How tokens are coded. Default: with the pack's trained prior where it has one.
     pub prior: Option<PriorKind>,
@@ -64,7 +64,7 @@ pub struct EncodeOptions {
 
 impl Default for EncodeOptions {
     fn default() -> Self {
-        Self { depth: None, lambda: 0.0, bits_per_second: None, prior: None, stereo: Stereo::Auto, source: None }
+        Self { bits: None, lambda: 0.0, bits_per_second: None, prior: None, stereo: Stereo::Auto, source: None }
     }
 }
 
@@ -73,8 +73,8 @@ impl EncodeOptions {
         if !(self.lambda.is_finite() && self.lambda >= 0.0) {
             return Err(Error::parameter("lambda is 0 or above"));
         }
-        if self.bits_per_second.is_some() && (self.depth.is_some() || self.lambda != 0.0) {
-            return Err(Error::parameter("a rate decides depth and lambda itself"));
+        if self.bits_per_second.is_some() && (self.bits.is_some() || self.lambda != 0.0) {
+            return Err(Error::parameter("a rate decides bits and lambda itself"));
         }
         Ok(())
     }

@@ -1,16 +1,17 @@
-//! A channel's tokens in segments: each is coded from fresh state, so damage stays in one and threads share them.
+//! A channel's frames in segments: each is coded from fresh state, so damage stays in one and threads share them.
 
 use tessera_core::entropy::bands::Band;
-use tessera_core::{Error as CoreError, GridShape, Limits};
+use tessera_core::{Error as CoreError, Limits};
 
 use crate::error::Result;
+use crate::frames;
 
-/// Most tokens of a segment.
+/// Most frames of a segment.
 pub(super) const MAX_SEGMENT: u64 = 4096;
 
-/// Cuts `frames` tokens into segments, whose lengths differ by at most one.
-pub(super) fn split(frames: u64, channels: u8, limits: &Limits) -> Result<Vec<Band>> {
-    let tokens = frames.saturating_mul(channels.into());
+/// Cuts `frames` frames of `levels` tokens into segments, whose lengths differ by at most one.
+pub(super) fn split(frames: u64, levels: u8, channels: u8, limits: &Limits) -> Result<Vec<Band>> {
+    let tokens = frames.saturating_mul(channels.into()).saturating_mul(levels.into());
     if tokens > limits.max_tokens {
         return Err(CoreError::Limit {
             what: "number of tokens".to_owned(),
@@ -25,7 +26,7 @@ pub(super) fn split(frames: u64, channels: u8, limits: &Limits) -> Result<Vec<Ba
         .map(|segment| {
             // At most `MAX_SEGMENT`.
             let t = (start(segment + 1) - start(segment)) as u32;
-            Band { rows: 0..1, shape: GridShape { levels: 1, t, y: 1, x: 1 } }
+            Band { rows: 0..1, shape: frames::shape(levels, t) }
         })
         .collect())
 }

@@ -1,23 +1,24 @@
 //! Sounds as bare tokens, for language models.
 
+use tessera_core::Limits;
 use tessera_core::container::Channels;
 use tessera_core::entropy::{encode_tokens, ideal_bits};
-use tessera_core::{Limits, TokenGrid};
 
 use super::{AudioCodec, segments};
 use crate::error::{Error, Result};
+use crate::frames;
 use crate::sound::Sound;
 
 /// The tokens of a sound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tokens {
-    /// Bits of a token: the vocabulary has 2^depth.
-    pub depth: u8,
+    /// Bits of a frame. It has a token of each level that they reach, all of as many bits as the pack's tokens have but the last.
+    pub bits: u8,
     /// Samples of a channel, at the model's rate.
     pub samples: u64,
     /// What the channels are.
     pub layout: Channels,
-    /// Tokens of each channel in the order of time: token n stands for the samples from n hops on.
+    /// Tokens of each channel, frame by frame: frame n stands for the samples from n hops on.
     pub channels: Vec<Vec<u16>>,
 }
 
@@ -35,21 +36,21 @@ impl AudioCodec {
     ///
     /// # Errors
     /// [`Error::Sound`] for a sound without samples, with samples that are not finite, of another rate or of more than two channels;
-    /// [`Error::Parameter`] for a depth that the codebook does not have; [`Error::Models`] if ONNX Runtime is missing or fails.
-    pub fn tokens(&self, sound: &Sound, depth: u8) -> Result<Tokens> {
+    /// [`Error::Parameter`] for bits that frames cannot have; [`Error::Models`] if ONNX Runtime is missing or fails.
+    pub fn tokens(&self, sound: &Sound, bits: u8) -> Result<Tokens> {
         let layout = self.check_sound(sound)?;
-        self.model.check_depth(depth)?;
-        let channels = sound.channels.iter().map(|channel| Ok(self.model.nearest(depth, &self.latents(channel)?)));
-        Ok(Tokens { depth, samples: sound.len() as u64, layout, channels: channels.collect::<Result<_>>()? })
+        let rung = self.model.rung(bits)?;
+        let channels = sound.channels.iter().map(|channel| self.model.nearest(rung, &self.latents(channel)?));
+        Ok(Tokens { bits, samples: sound.len() as u64, layout, channels: channels.collect::<Result<_>>()? })
     }
 
     /// The sound of tokens.
     ///
     /// # Errors
     /// [`Error::Parameter`] for channels that are not as the layout says, not of the length that the samples need, or tokens of more
-    /// bits than the depth; [`Error::Models`] if ONNX Runtime is missing or fails.
+    /// bits than their level's; [`Error::Models`] if ONNX Runtime is missing or fails.
     pub fn sound_of(&self, tokens: &Tokens) -> Result<Sound> {
-        let needed = self.token_count(tokens.samples);
+        let needed = self.frame_count(tokens.samples) * self.model.depths(tokens.bits)?.len() as u64;
         let fits = |channel: &Vec<u16>| channel.len() as u64 == needed;
         if tokens.channels.len() != usize::from(tokens.layout.count()) || !tokens.channels.iter().all(fits) {
             return Err(Error::parameter(format!(
@@ -59,7 +60,7 @@ impl AudioCodec {
             )));
         }
         let decode = |channel: &Vec<u16>| {
-            let mut decoder = self.channel_decoder(tokens.depth, tokens.samples, false)?;
+            let mut decoder = self.channel_decoder(tokens.bits, tokens.samples, false)?;
             decoder.push(channel)?;
             decoder.finish()
         };
@@ -70,17 +71,20 @@ impl AudioCodec {
     /// What tokens cost in a file, segment by segment, with the prior that files are written with. Needs no ONNX Runtime.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for a depth that the codebook does not have; [`Error::Core`] for tokens of more bits or of too many.
+    /// [`Error::Parameter`] for bits that frames cannot have, or for half a frame; [`Error::Core`] for tokens of more bits or of too many.
     pub fn cost_of(&self, tokens: &Tokens) -> Result<Cost> {
-        self.model.check_depth(tokens.depth)?;
+        let depths = self.model.depths(tokens.bits)?;
         let prior = self.model.prior(self.model.default_prior())?;
         let mut cost = Cost::default();
         for channel in &tokens.channels {
+            frames::check(channel, &depths)?;
             let mut rest = &channel[..];
-            for band in segments::split(channel.len() as u64, tokens.layout.count(), &Limits::default())? {
-                let (own, after) = rest.split_at(band.shape.t as usize);
+            // A frame has at most 15 tokens.
+            let (frames, levels) = ((channel.len() / depths.len()) as u64, depths.len() as u8);
+            for band in segments::split(frames, levels, tokens.layout.count(), &Limits::default())? {
+                let (own, after) = rest.split_at(band.shape.t as usize * depths.len());
                 rest = after;
-                let grid = TokenGrid::from_tokens(band.shape, &[tokens.depth], own.to_vec())?;
+                let grid = frames::grid(own, &depths)?;
                 cost.ideal += ideal_bits(&grid, prior)?;
                 cost.written += 8.0 * encode_tokens(&grid, prior)?.len() as f64;
             }

@@ -9,31 +9,31 @@ const CLOSING: f64 = 80.0;
 /// Seconds of unused bits that are kept for later.
 const SAVED: f64 = 10.0;
 
-/// A leaky bucket of bits, and the depth of tokens that stays within it.
+/// A leaky bucket of bits, and the bits of a frame that stay within it.
 ///
 /// Bits come in with time and go out with packets. A packet may take what came in with its frames and a share of what is left from
-/// before; the last one all of it. It gets the tokens that come nearest to that, mostly as deep as those of the packet before.
+/// before; the last one all of it. It gets the frames that come nearest to that, mostly of as many bits as those of the packet before.
 #[derive(Debug, Clone)]
 pub(super) struct RateControl {
     bits_per_frame: f64,
     most_saved: f64,
     saved: f64,
-    depths: RangeInclusive<u8>,
-    depth: u8,
+    range: RangeInclusive<u8>,
+    bits: u8,
 }
 
 impl RateControl {
-    pub fn new(bits_per_second: f64, tokens_per_second: f64, depths: RangeInclusive<u8>) -> Self {
+    pub fn new(bits_per_second: f64, frames_per_second: f64, range: RangeInclusive<u8>) -> Self {
         Self {
-            bits_per_frame: bits_per_second / tokens_per_second,
+            bits_per_frame: bits_per_second / frames_per_second,
             most_saved: SAVED * bits_per_second,
             saved: -CLOSING,
-            depth: *depths.end(),
-            depths,
+            bits: *range.end(),
+            range,
         }
     }
 
-    /// The packet for `frames` frames of sound among those that `make` makes, which takes the depth of tokens and returns a packet and
+    /// The packet for `frames` frames of sound among those that `make` makes, which takes the bits of a frame and returns a packet and
     /// its bits.
     pub fn choose<T, E>(
         &mut self,
@@ -43,18 +43,18 @@ impl RateControl {
     ) -> Result<T, E> {
         let income = frames * self.bits_per_frame;
         let allowed = income + if is_last { self.saved + CLOSING } else { self.saved / HORIZON };
-        let mut chosen = make(self.depth)?;
+        let mut chosen = make(self.bits)?;
         let deeper = chosen.1 < allowed;
         loop {
-            let next = if deeper { self.depth + 1 } else { self.depth - 1 };
-            if chosen.1 == allowed || (chosen.1 < allowed) != deeper || !self.depths.contains(&next) {
+            let next = if deeper { self.bits + 1 } else { self.bits - 1 };
+            if chosen.1 == allowed || (chosen.1 < allowed) != deeper || !self.range.contains(&next) {
                 break;
             }
             let made = make(next)?;
             if (made.1 - allowed).abs() >= (chosen.1 - allowed).abs() {
                 break;
             }
-            self.depth = next;
+            self.bits = next;
             chosen = made;
         }
         self.saved = (self.saved + income - chosen.1).min(self.most_saved);

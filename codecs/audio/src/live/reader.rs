@@ -7,8 +7,8 @@ use tessera_core::container::{Duration, Header, Live, MediaShape};
 use tessera_core::entropy::TokenDecoder;
 use tessera_core::{Error as CoreError, Limits, TokenGrid};
 
-use super::packet_shape;
 use crate::error::{Error, Result};
+use crate::frames;
 use crate::model::Model;
 use crate::stream::StreamDecoder;
 
@@ -22,7 +22,10 @@ const LOST: u32 = 1;
 pub struct Received {
     /// Samples at the model's rate, those that stand in for lost ones included.
     pub samples: Vec<f32>,
-    /// What is known of the frames, in the order of time: of a token known to d bits the heap node 2^d + bits, of a lost one 1.
+    /// Frames, those that were lost and concealed included.
+    pub frames: u64,
+    /// What is known of the frames, one after the other, each of as many nodes as the header has levels: of a token known to d bits the
+    /// heap node 2^d + bits, of a lost one 1. A frame is lost whose first token is.
     pub nodes: Vec<u32>,
     /// Frames whose packet was lost and of which another repeats the leading bits.
     pub repaired: u64,
@@ -152,19 +155,25 @@ impl LiveReader {
         let MediaShape::Audio { rate, duration: Duration::Live(live), .. } = header.media else {
             return Err(Error::corrupt("a live stream that is no sound"));
         };
-        if rate != self.model.parts.sample_rate || header.rung.levels != 1 {
-            return Err(Error::corrupt("the stream's rate or levels are not those of its model pack"));
+        if rate != self.model.parts.sample_rate {
+            return Err(Error::corrupt("the stream's rate is not that of its model pack"));
         }
-        if u64::from(live.group_frames()) > self.limits.max_tokens {
+        let tokens = u64::from(live.group_frames()) * u64::from(header.rung.levels);
+        if tokens > self.limits.max_tokens {
             return Err(CoreError::Limit {
                 what: "tokens of a group of packets".to_owned(),
-                claimed: live.group_frames().into(),
+                claimed: tokens,
                 limit: self.limits.max_tokens,
             }
             .into());
         }
-        let decoder = StreamDecoder::new(Arc::clone(&self.model), header.rung.depth)
-            .map_err(|_| Error::corrupt("the stream's tokens have more bits than those of its model pack"))?;
+        let bits = self
+            .model
+            .bits(header.rung)
+            .filter(|_| live.repeat <= header.rung.first_depth(self.model.parts.codebook.full_depth()));
+        let bits =
+            bits.ok_or_else(|| Error::corrupt("the stream's frames have other bits than those of its model pack"))?;
+        let decoder = StreamDecoder::new(Arc::clone(&self.model), bits)?;
         let (window, begin) = (Vec::new(), 0);
         Ok(Stream { header, live, decoder, place: None, window, begin, skipped: 0, ended: false })
     }
@@ -201,24 +210,24 @@ impl Stream {
         if let Some(reach) = reach {
             // Samples of the whole stream, then of what comes out of it.
             let hop = model.spectrum.hop() as u64;
-            let end = (start * hop + u64::from(reach)).saturating_sub(model.spectrum.overlap() as u64);
+            let end = (start * hop + u64::from(reach)).saturating_sub(model.spectrum.delay() as u64);
             self.decoder.end_at(end.saturating_sub((joined + self.skipped) * hop));
         }
 
         let (own, again) = self.tokens(model, limits, frames, sequence > 0, payload).unwrap_or_default();
         // What stands in for a gap goes over into what comes after it.
         let whole = reach.map_or(live.group_frames(), |_| frames) as usize;
-        self.window.resize(start.saturating_sub(self.begin) as usize + whole, LOST);
+        self.resize(start.saturating_sub(self.begin) as usize + whole);
         if let Some(again) = again {
             let (group, turn) = ((sequence - 1) / packets, (sequence - 1) % packets);
             let first = group * u64::from(live.group_frames()) + turn;
-            for (n, node) in (0u64..).zip(nodes(&again)) {
-                received.repaired += u64::from(self.learn(first + n * packets, node));
+            for (n, frame) in (0u64..).zip(nodes(&again)) {
+                received.repaired += u64::from(self.learn(first + n * packets, &frame));
             }
         }
         let step = if reach.is_some() { 1 } else { packets };
-        for (n, node) in (0u64..).zip(own.iter().flat_map(nodes)) {
-            self.learn(start + turn + n * step, node);
+        for (n, frame) in (0u64..).zip(own.iter().flat_map(nodes)) {
+            self.learn(start + turn + n * step, &frame);
         }
         match turn + 1 == packets || reach.is_some() {
             true => self.flush(usize::MAX, received)?,
@@ -238,14 +247,16 @@ impl Stream {
         payload: &[u8],
     ) -> Result<(Option<TokenGrid>, Option<TokenGrid>)> {
         let (live, prior) = (self.live, model.prior(self.header.prior)?);
-        let mut depth = self.decoder.depth();
+        let mut bits = self.decoder.bits();
         let mut decoder = TokenDecoder::new(payload)?;
         if live.bits_per_second.is_some() {
-            depth -= decoder.take_count(depth - 1)?;
+            bits -= decoder.take_count(bits - 1)?;
         }
-        let own = decoder.take_grid(packet_shape(frames), &[depth], prior, limits)?;
+        let depths = model.depths(bits)?;
+        // As many as a codebook has.
+        let own = decoder.take_grid(frames::shape(depths.len() as u8, frames), &depths, prior, limits)?;
         let again = match live.repeat > 0 && is_later {
-            true => Some(decoder.take_grid(packet_shape(live.packet_frames), &[live.repeat], prior, limits)?),
+            true => Some(decoder.take_grid(frames::shape(1, live.packet_frames), &[live.repeat], prior, limits)?),
             false => None,
         };
         decoder.finish()?;
@@ -263,11 +274,11 @@ impl Stream {
 
     /// Makes the window reach to frame `start`. Of a gap that is too long only the begin is filled, and is decoded.
     fn extend(&mut self, start: u64, received: &mut Received) -> Result<()> {
-        let missing = start.saturating_sub(self.begin + self.window.len() as u64);
+        let missing = start.saturating_sub(self.begin + self.known() as u64);
         let MediaShape::Audio { rate, .. } = self.header.media else { return Ok(()) };
         let filled = missing.min(LONGEST_GAP * u64::from(rate) / self.decoder.hop() as u64);
         // At most ten seconds.
-        self.window.resize(self.window.len() + filled as usize, LOST);
+        self.resize(self.known() + filled as usize);
         if missing > filled {
             self.flush(usize::MAX, received)?;
             self.begin = start;
@@ -278,13 +289,22 @@ impl Stream {
     }
 
     /// Takes down what is known of a frame of the window if nothing was; says whether that was so.
-    fn learn(&mut self, frame: u64, node: u32) -> bool {
+    fn learn(&mut self, frame: u64, nodes: &[u32]) -> bool {
         let at = frame.checked_sub(self.begin).and_then(|at| usize::try_from(at).ok());
-        let Some(known) = at.and_then(|at| self.window.get_mut(at)).filter(|known| **known == LOST) else {
-            return false;
-        };
-        *known = node;
+        let known = at.and_then(|at| self.window.chunks_exact_mut(self.decoder.depths().len()).nth(at));
+        let Some(known) = known.filter(|known| known[0] == LOST) else { return false };
+        known.iter_mut().zip(nodes).for_each(|(known, node)| *known = *node);
         true
+    }
+
+    /// Frames of the window.
+    fn known(&self) -> usize {
+        self.window.len() / self.decoder.depths().len()
+    }
+
+    /// Makes the window one of so many frames; new ones are lost.
+    fn resize(&mut self, frames: usize) {
+        self.window.resize(frames * self.decoder.depths().len(), LOST);
     }
 
     /// Decodes what there is before frame `start`; what is missing is concealed.
@@ -295,18 +315,26 @@ impl Stream {
 
     /// Decodes the first `count` frames of the window.
     fn flush(&mut self, count: usize, received: &mut Received) -> Result<()> {
-        let rest = self.window.split_off(count.min(self.window.len()));
+        let levels = self.decoder.depths().len();
+        let count = count.min(self.known());
+        let rest = self.window.split_off(count * levels);
         let nodes = std::mem::replace(&mut self.window, rest);
-        self.begin += nodes.len() as u64;
-        received.concealed += nodes.iter().filter(|&&node| node == LOST).count() as u64;
-        received.samples.extend(self.decoder.push_known(&nodes, self.window.first().copied().unwrap_or(LOST))?);
+        self.begin += count as u64;
+        received.frames += count as u64;
+        received.concealed += nodes.iter().step_by(levels).filter(|&&node| node == LOST).count() as u64;
+        let next = &self.window[..levels.min(self.window.len())];
+        received.samples.extend(self.decoder.push_known(&nodes, next)?);
         received.nodes.extend(nodes);
         Ok(())
     }
 }
 
-/// The tokens of a packet as heap nodes.
-fn nodes(grid: &TokenGrid) -> impl Iterator<Item = u32> + '_ {
-    let depth = grid.depths()[0];
-    grid.tokens().iter().map(move |&token| 1 << depth | u32::from(token))
+/// The frames of a packet as heap nodes.
+fn nodes(grid: &TokenGrid) -> impl Iterator<Item = Vec<u32>> + '_ {
+    let frames = grid.level(0).len();
+    let node = move |frame: usize| {
+        let levels = grid.depths().iter().enumerate();
+        levels.map(|(level, &depth)| 1 << depth | u32::from(grid.level(level)[frame])).collect()
+    };
+    (0..frames).map(node)
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use tessera_core::container::live::PacketWriter;
 use tessera_core::container::{Channels, Duration, Header, Live, MediaShape, PriorKind};
 use tessera_core::entropy::TokenEncoder;
-use tessera_core::{Rung, TokenGrid};
+use tessera_core::{LatentShape, TokenGrid};
 
-use super::packet_shape;
 use super::rate::RateControl;
 use crate::error::{Error, Result};
+use crate::frames;
 use crate::model::Model;
 use crate::stream::LatentStream;
 
@@ -19,18 +19,18 @@ const INDEX_ENTRY: usize = 4;
 /// How a live stream is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LiveOptions {
-    /// Bits of a token, at most where a rate is kept. Default: the pack's most, or what the rate needs.
-    pub depth: Option<u8>,
-    /// Tokens of a packet. Default 40, half a second at 80 tokens a second. A packet waits for its last token and costs
+    /// Bits of a frame, at most where a rate is kept. Default: what the pack says, or what the rate needs.
+    pub bits: Option<u8>,
+    /// Frames of a packet. Default 40, half a second at 80 frames a second. A packet waits for its last frame and costs
     /// about five bytes beyond them.
     pub packet_frames: u32,
     /// Packets over which frames are dealt in turn. Default 1. A frame waits for the last one of its group; a lost packet leaves
     /// the frames beside its own.
     pub interleave: u32,
-    /// Leading bits of its tokens that the next packet repeats. Default 0.
+    /// Leading bits of its frames that the next packet repeats, at most a token's. Default 0.
     pub repeat: u8,
-    /// Bits a second that the whole stream takes. The header announces it, and packets have tokens of as many bits as it allows.
-    /// Default: none, all tokens have the same bits, whatever they cost.
+    /// Bits a second that the whole stream takes. The header announces it, and packets have frames of as many bits as it allows.
+    /// Default: none, all frames have the same bits, whatever they cost.
     pub bits_per_second: Option<u32>,
     /// Frames from one repetition of the header to the next at least, so that a reader can join; 0 for none. Default 1,600, 20 s.
     pub header_every: u32,
@@ -41,7 +41,7 @@ pub struct LiveOptions {
 impl Default for LiveOptions {
     fn default() -> Self {
         Self {
-            depth: None,
+            bits: None,
             packet_frames: 40,
             interleave: 1,
             repeat: 0,
@@ -75,7 +75,7 @@ pub struct LiveWriter {
     latents: LatentStream,
     packets: PacketWriter,
     live: Live,
-    depth: u8,
+    bits: u8,
     prior: PriorKind,
     /// Packets from one header to the next; `None` for the first header alone.
     header_every: Option<u32>,
@@ -93,14 +93,16 @@ pub struct LiveWriter {
 
 impl LiveWriter {
     pub(crate) fn new(model: Arc<Model>, options: LiveOptions) -> Result<Self> {
-        let tokens_per_second = f64::from(model.parts.sample_rate) / model.spectrum.hop() as f64;
-        let full = model.parts.book().depth();
-        let depth = options.depth.unwrap_or_else(|| match options.bits_per_second {
-            None => full,
-            // Speech does with two thirds of its tokens' bits, and now and then with less.
-            Some(bits) => ((1.5 * f64::from(bits) / tokens_per_second).ceil() as u8).clamp(model.parts.min_depth, full),
+        let frames_per_second = f64::from(model.parts.sample_rate) / model.spectrum.hop() as f64;
+        let bits = options.bits.unwrap_or_else(|| match options.bits_per_second {
+            None => model.parts.bits,
+            // Speech does with two thirds of its frames' bits, and now and then with less.
+            Some(rate) => {
+                let bits = (1.5 * f64::from(rate) / frames_per_second).ceil() as u8;
+                bits.clamp(model.parts.min_bits, model.most_bits())
+            }
         });
-        model.check_depth(depth)?;
+        let rung = model.rung(bits)?;
         let prior = options.prior.unwrap_or(model.default_prior());
         model.prior(prior)?;
         let live = Live {
@@ -111,7 +113,7 @@ impl LiveWriter {
         };
         let header = Header {
             pack: model.pack_ref(),
-            rung: Rung { levels: 1, depth },
+            rung,
             prior,
             media: MediaShape::Audio {
                 rate: model.parts.sample_rate,
@@ -121,14 +123,17 @@ impl LiveWriter {
         };
         // Checks the options too.
         let packets = PacketWriter::new(&header)?;
-        let least = model.parts.min_depth.max(options.repeat).min(depth);
-        let rate = |bits: u32| RateControl::new(bits.into(), tokens_per_second, least..=depth);
+        if options.repeat > rung.first_depth(model.parts.codebook.full_depth()) {
+            return Err(Error::parameter(format!("a token of fewer than {} bits to repeat", options.repeat)));
+        }
+        let least = model.parts.min_bits.max(options.repeat).min(bits);
+        let rate = |rate: u32| RateControl::new(rate.into(), frames_per_second, least..=bits);
         let groups = options.header_every.div_ceil(live.group_frames());
         Ok(Self {
             latents: LatentStream::new(Arc::clone(&model)),
             packets,
             live,
-            depth,
+            bits,
             prior,
             header_every: (groups > 0).then(|| groups.saturating_mul(live.interleave)),
             rate: options.bits_per_second.map(rate),
@@ -176,7 +181,7 @@ impl LiveWriter {
         self.fill(&mut sent, 1)?;
         let spectrum = &self.model.spectrum;
         let before = u64::from(self.packets.next_sequence()) * u64::from(self.live.packet_frames);
-        let reach = self.samples + spectrum.overlap() as u64 - before * spectrum.hop() as u64;
+        let reach = self.samples + spectrum.delay() as u64 - before * spectrum.hop() as u64;
         // At most a group's frames, each of a hop.
         let reach = u32::try_from(reach).map_err(|_| Error::parameter("a packet of too many samples"))?;
         let latents = std::mem::take(&mut self.pending);
@@ -198,7 +203,7 @@ impl LiveWriter {
 
     /// Packs full groups as long as at least `kept` frames are left without them.
     fn fill(&mut self, sent: &mut Sent, kept: usize) -> Result<()> {
-        let dim = self.model.parts.book().dim();
+        let dim = self.model.parts.codebook.dim();
         let (frames, stride) = (self.live.group_frames() as usize, self.live.interleave as usize);
         while self.pending.len() >= (frames + kept) * dim {
             let rest = self.pending.split_off(frames * dim);
@@ -218,10 +223,10 @@ impl LiveWriter {
         let is_joining = is_joining && reach.is_none();
         let (packets, again) = (&self.packets, self.repeated()?);
         let coder = Coder { model: &self.model, prior: self.prior, latents, again: again.as_ref() };
-        // Where a rate is kept, a packet says by how many bits its tokens are shallower.
-        let most = self.rate.as_ref().map(|_| self.depth);
-        let make = |depth| {
-            let (grid, payload) = coder.code(depth, most)?;
+        // Where a rate is kept, a packet says by how many bits its frames are shallower.
+        let most = self.rate.as_ref().map(|_| self.bits);
+        let make = |bits| {
+            let (grid, payload) = coder.code(bits, most)?;
             let mut packets = packets.clone();
             let packet = match reach {
                 // A closing packet that is the first, too, has the header.
@@ -233,13 +238,13 @@ impl LiveWriter {
             Ok::<_, Error>((grid, packets, packet))
         };
         let (grid, packets, packet) = match &mut self.rate {
-            None => make(self.depth)?,
+            None => make(self.bits)?,
             Some(rate) => {
                 let owed = &mut self.owed;
                 *owed += if is_joining && next > 0 { INDEX_ENTRY } else { 0 };
-                let frames = latents.len() / self.model.parts.book().dim();
-                rate.choose(frames as f64, reach.is_some(), |depth| {
-                    let made = make(depth)?;
+                let frames = latents.len() / self.model.parts.codebook.dim();
+                rate.choose(frames as f64, reach.is_some(), |bits| {
+                    let made = make(bits)?;
                     let bytes = match reach {
                         Some(_) => made.2.len() as f64 - *owed as f64,
                         None if is_joining && next > 0 => (made.2.len() + INDEX_ENTRY) as f64,
@@ -262,8 +267,8 @@ impl LiveWriter {
         let repeat = self.live.repeat;
         let Some(last) = self.last.as_ref().filter(|_| repeat > 0) else { return Ok(None) };
         let less = last.depths()[0] - repeat;
-        let coarse = last.tokens().iter().map(|token| token >> less).collect();
-        Ok(Some(TokenGrid::from_tokens(last.shape(), &[repeat], coarse)?))
+        let coarse = last.level(0).iter().map(|token| token >> less).collect();
+        Ok(Some(TokenGrid::from_tokens(frames::shape(1, last.shape().t), &[repeat], coarse)?))
     }
 
     fn check_open(&self) -> Result<()> {
@@ -283,15 +288,15 @@ struct Coder<'a> {
 }
 
 impl Coder<'_> {
-    /// The nearest tokens of `depth` bits and their payload, in a stream of tokens of at most `most` bits.
-    fn code(&self, depth: u8, most: Option<u8>) -> Result<(TokenGrid, Vec<u8>)> {
-        let frames = self.latents.len() / self.model.parts.book().dim();
-        let shape = packet_shape(frames as u32).positions();
-        let grid = self.model.parts.codebook.quantize(self.latents, shape, Rung { levels: 1, depth })?;
+    /// The nearest frames of `bits` bits and their payload, in a stream of frames of at most `most` bits.
+    fn code(&self, bits: u8, most: Option<u8>) -> Result<(TokenGrid, Vec<u8>)> {
+        let frames = self.latents.len() / self.model.parts.codebook.dim();
+        let shape = LatentShape { t: frames as u32, y: 1, x: 1 };
+        let grid = self.model.parts.codebook.quantize(self.latents, shape, self.model.rung(bits)?)?;
         let prior = self.model.prior(self.prior)?;
         let mut encoder = TokenEncoder::default();
         if let Some(most) = most {
-            encoder.put_count(most - depth, most - 1);
+            encoder.put_count(most - bits, most - 1);
         }
         encoder.put_grid(&grid, prior)?;
         if let Some(again) = self.again {

@@ -12,29 +12,29 @@ const LOUDEST_SAMPLE: f32 = 16.0;
 
 /// Samples of one channel to tokens, as they come.
 ///
-/// A token stands for one hop: it comes with the hop's last sample. [`finish`](Self::finish) gives the tokens that the end of the
-/// sound still needs. After an error, [`reset`](Self::reset) the stream.
+/// A frame's tokens stand for one hop: they come with the last sample of the hop, or of the one that the pack looks ahead to.
+/// [`finish`](Self::finish) gives the tokens that the end of the sound still needs. After an error, [`reset`](Self::reset) the stream.
 #[derive(Debug, Clone)]
 pub struct StreamEncoder {
     latents: LatentStream,
-    depth: u8,
+    bits: u8,
 }
 
 impl StreamEncoder {
-    pub(crate) fn new(model: Arc<Model>, depth: u8) -> Result<Self> {
+    pub(crate) fn new(model: Arc<Model>, bits: u8) -> Result<Self> {
         model.check_live()?;
-        model.check_depth(depth)?;
-        Ok(Self { latents: LatentStream::new(model), depth })
+        model.rung(bits)?;
+        Ok(Self { latents: LatentStream::new(model), bits })
     }
 
-    /// Takes samples at the model's rate; returns the tokens that they complete, each below 2^depth.
+    /// Takes samples at the model's rate; returns the tokens of the frames that they complete, frame by frame.
     ///
     /// # Errors
     /// [`Error::Sound`] for a sample that is not finite: nothing of this push is taken. [`Error::Models`] if ONNX
     /// Runtime is missing or fails.
     pub fn push(&mut self, samples: &[f32]) -> Result<Vec<u16>> {
         let latents = self.latents.push(samples)?;
-        Ok(self.latents.model.nearest(self.depth, &latents))
+        self.nearest(&latents)
     }
 
     /// Ends the sound: returns its last tokens, and starts again as new. No tokens if there were no samples.
@@ -43,7 +43,11 @@ impl StreamEncoder {
     /// As [`push`](Self::push).
     pub fn finish(&mut self) -> Result<Vec<u16>> {
         let latents = self.latents.finish()?;
-        Ok(self.latents.model.nearest(self.depth, &latents))
+        self.nearest(&latents)
+    }
+
+    fn nearest(&self, latents: &[f32]) -> Result<Vec<u16>> {
+        self.latents.model.nearest(self.latents.model.rung(self.bits)?, latents)
     }
 
     /// Starts again as new.
@@ -51,9 +55,9 @@ impl StreamEncoder {
         self.latents.reset();
     }
 
-    /// Bits of a token.
-    pub fn depth(&self) -> u8 {
-        self.depth
+    /// Bits of a frame.
+    pub fn bits(&self) -> u8 {
+        self.bits
     }
 
     /// Samples since the start.
@@ -61,12 +65,12 @@ impl StreamEncoder {
         self.latents.samples
     }
 
-    /// Tokens since the start.
-    pub fn tokens(&self) -> u64 {
+    /// Frames since the start.
+    pub fn frames(&self) -> u64 {
         self.latents.frames
     }
 
-    /// How many samples a token may wait for at most: a hop.
+    /// How many samples a frame may wait for at most: a hop.
     pub fn delay_samples(&self) -> usize {
         self.latents.model.spectrum.hop()
     }
@@ -104,7 +108,7 @@ impl LatentStream {
             if !made.iter().all(|value| value.is_finite()) {
                 return Err(Error::Pack { what: "its encoder returned a number that is not finite".to_owned() });
             }
-            self.frames += (made.len() / self.model.parts.book().dim()) as u64;
+            self.frames += (made.len() / self.model.parts.codebook.dim()) as u64;
             latents.extend(made);
         }
         Ok(latents)

@@ -4,44 +4,43 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::synthesis::Synthesis;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::frames;
 use crate::model::Model;
 
 /// Takes all tokens of a channel, then gives its samples.
 #[derive(Debug)]
 pub(crate) struct WholeDecoder {
     model: Arc<Model>,
-    depth: u8,
+    depths: Vec<u8>,
     windowed: bool,
     latents: Vec<f32>,
-    /// Tokens that are lost.
+    /// Frames that are lost.
     lost: Vec<Range<usize>>,
 }
 
 impl WholeDecoder {
-    /// For tokens of `depth` bits; `windowed` decodes in windows even what could be decoded whole.
-    pub fn new(model: Arc<Model>, depth: u8, windowed: bool) -> Result<Self> {
-        model.check_depth(depth)?;
-        Ok(Self { model, depth, windowed, latents: Vec::new(), lost: Vec::new() })
+    /// For frames of `bits` bits; `windowed` decodes in windows even what could be decoded whole.
+    pub fn new(model: Arc<Model>, bits: u8, windowed: bool) -> Result<Self> {
+        Ok(Self { depths: model.depths(bits)?, model, windowed, latents: Vec::new(), lost: Vec::new() })
     }
 
-    /// Tokens so far, lost ones too.
-    pub fn tokens(&self) -> usize {
-        self.latents.len() / self.model.parts.book().dim()
+    /// Frames so far, lost ones too.
+    pub fn frames(&self) -> usize {
+        self.latents.len() / self.model.parts.codebook.dim()
     }
 
     pub fn push(&mut self, tokens: &[u16]) -> Result<()> {
-        if let Some(token) = tokens.iter().find(|&&token| u32::from(token) >> self.depth != 0) {
-            return Err(Error::parameter(format!("token {token} needs more than {} bits", self.depth)));
+        frames::check(tokens, &self.depths)?;
+        if !tokens.is_empty() {
+            self.latents.extend(self.model.parts.codebook.dequantize(&frames::grid(tokens, &self.depths)?)?);
         }
-        let book = self.model.parts.book();
-        self.latents.extend(tokens.iter().flat_map(|&token| book.centroid(self.depth, token)));
         Ok(())
     }
 
-    /// Stands in for lost tokens: the last one is held for the network's sake, and its sound is silenced.
+    /// Stands in for lost frames: the last one is held for the network's sake, and its sound is silenced.
     pub fn conceal(&mut self, frames: usize) {
-        let (at, dim) = (self.tokens(), self.model.parts.book().dim());
+        let (at, dim) = (self.frames(), self.model.parts.codebook.dim());
         let last = match self.latents.len().checked_sub(dim) {
             Some(start) => self.latents[start..].to_vec(),
             None => vec![0.0; dim],
@@ -59,8 +58,8 @@ impl WholeDecoder {
             rows.chunks_exact(2 * spectrum.bins()).for_each(|row| synthesis.push(row));
         })?;
         let mut sound = synthesis.finish();
-        for tokens in &self.lost {
-            sound[tokens.start * spectrum.hop()..tokens.end * spectrum.hop()].fill(0.0);
+        for frames in &self.lost {
+            sound[frames.start * spectrum.hop()..frames.end * spectrum.hop()].fill(0.0);
         }
         sound.truncate(usize::try_from(samples).unwrap_or(usize::MAX));
         Ok(sound)

@@ -37,7 +37,7 @@ impl Whole {
         Some(Self {
             section: whole.section.clone(),
             hop: parts.hop,
-            dim: parts.book().dim(),
+            dim: parts.codebook.dim(),
             columns: parts.window + 2,
             encoder: network(&parts.encoder),
             tail: network(&whole.tail),

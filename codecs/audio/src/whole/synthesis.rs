@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn equal_frames_of_a_period_of_a_hop_are_that_sound_up_to_both_ends() {
-        let spectrum = Spectrum::new(320, 1280);
+        let spectrum = Spectrum::new(320, 1280, 0);
         // A cosine of 4 periods a frame, one a hop: every frame has the same phase.
         let mut row = vec![-40.0_f32; 2 * spectrum.bins()];
         row[spectrum.bins()..].fill(0.0);

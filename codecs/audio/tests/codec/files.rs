@@ -21,9 +21,9 @@ fn a_file_holds_the_tokens_of_the_stream_and_decodes_to_its_samples() {
     let sound = speech(3.0);
     for depth in [6, 12] {
         let expected = tokens(&sound, depth);
-        let file = encode(&mono(sound.clone()), EncodeOptions { depth: Some(depth), ..Default::default() });
+        let file = encode(&mono(sound.clone()), EncodeOptions { bits: Some(depth), ..Default::default() });
         let kept = codec().tokens_of(&file, &Limits::default()).unwrap();
-        assert_eq!((&kept.channels, kept.depth, kept.samples), (&vec![expected.clone()], depth, sound.len() as u64));
+        assert_eq!((&kept.channels, kept.bits, kept.samples), (&vec![expected.clone()], depth, sound.len() as u64));
         assert_eq!(codec().tokens(&mono(sound.clone()), depth).unwrap(), kept);
         let back = decode(&file);
         assert_eq!(bits(&back.channels[0]), bits(&samples(&expected, depth, sound.len())));
@@ -45,17 +45,17 @@ fn every_length_comes_back_exactly() {
 #[test]
 fn the_rate_is_what_the_depth_promises() {
     let sound = mono(speech(4.0));
-    for depth in codec().depths() {
-        let encoded = codec().encode(&sound, &EncodeOptions { depth: Some(depth), ..Default::default() }).unwrap();
-        let raw = f64::from(depth) * codec().tokens_per_second();
+    for depth in codec().bits() {
+        let encoded = codec().encode(&sound, &EncodeOptions { bits: Some(depth), ..Default::default() }).unwrap();
+        let raw = f64::from(depth) * codec().frames_per_second();
         let beyond = (encoded.bytes.len() as u64 - encoded.token_bytes) * 8;
         println!("{depth} bits: {:.0} bit/s, {beyond} bits beyond the tokens", encoded.bits_per_second);
         // Header and chunk, and three frames that reach over the end.
         assert!(encoded.bits_per_second <= raw * 1.02 + beyond as f64 / sound.seconds() + 8.0);
         assert!(beyond <= 60 * 8);
-        assert_eq!(codec().depth_for(raw), depth);
+        assert_eq!(codec().bits_for(raw), depth);
     }
-    assert_eq!((codec().depth_for(1.0), codec().depth_for(1e9)), (6, 12));
+    assert_eq!((codec().bits_for(1.0), codec().bits_for(1e9)), (6, 12));
 }
 
 #[test]
@@ -65,14 +65,14 @@ fn a_rate_that_is_asked_for_is_kept_within_two_per_cent() {
     for bits in [420, 450, 500, 540] {
         let encoded = at(bits).unwrap();
         let share = encoded.bits_per_second / f64::from(bits);
-        println!("{bits} bit/s: {:.1}, {} bits a token", encoded.bits_per_second, encoded.depth);
+        println!("{bits} bit/s: {:.1}, {} bits a token", encoded.bits_per_second, encoded.bits);
         assert!((0.98..=1.0).contains(&share), "{share} of {bits}");
         assert_eq!(decode(&encoded.bytes).len(), sound.len());
     }
     // More than there is to say, and less than it can be said in.
     assert_eq!(at(5000).unwrap(), codec().encode(&sound, &EncodeOptions::default()).unwrap());
     assert!(matches!(at(50), Err(Error::Parameter { .. })));
-    let both = EncodeOptions { bits_per_second: Some(500), depth: Some(9), ..Default::default() };
+    let both = EncodeOptions { bits_per_second: Some(500), bits: Some(9), ..Default::default() };
     assert!(matches!(codec().encode(&sound, &both), Err(Error::Parameter { .. })));
 }
 
@@ -83,7 +83,7 @@ fn tokens_cost_no_more_with_the_prior_that_a_pack_has_than_plain() {
     let (default, plain) = (bytes(None).unwrap(), bytes(Some(PriorKind::Uniform)).unwrap());
     println!("{default} bytes by default, {plain} plain");
     assert!(default <= plain + 2);
-    let tokens = codec().token_count(sound.len() as u64);
+    let tokens = codec().frame_count(sound.len() as u64);
     assert!((plain * 8).abs_diff(tokens * 12) <= 16);
     if pack().audio().unwrap().prior.is_none() {
         assert!(matches!(bytes(Some(PriorKind::Trained)), Err(Error::Core(_))));
@@ -120,7 +120,7 @@ fn what_the_sound_was_before_is_kept() {
     let file = encode(&mono(speech(1.0)), EncodeOptions { source, ..Default::default() });
     assert_eq!(codec().decode(&file, &DecodeOptions::default()).unwrap().source, source);
     let about = inspect(&file, &Limits::default()).unwrap();
-    assert_eq!((about.source, about.samples, about.rate, about.depth), (source, Some(16_000), 16_000, 12));
+    assert_eq!((about.source, about.samples, about.rate, about.rung.depth), (source, Some(16_000), 16_000, 12));
     assert_eq!(about.parts.iter().map(|part| part.bytes).sum::<u64>(), file.len() as u64);
     assert!(about.complete && about.live.is_none());
 }
@@ -169,7 +169,7 @@ fn sounds_that_cannot_be_coded_are_refused() {
     assert!(refused(Sound::mono(44_100, vec![0.0; 10])).contains("resample"));
     assert!(refused(Sound { rate, channels: vec![vec![0.0; 10]; 3] }).contains("3 channels"));
     assert!(refused(Sound { rate, channels: vec![vec![0.0; 10], vec![0.0; 9]] }).contains("length"));
-    let options = |lambda, depth| EncodeOptions { lambda, depth, ..Default::default() };
+    let options = |lambda, bits| EncodeOptions { lambda, bits, ..Default::default() };
     for options in [options(-1.0, None), options(f32::NAN, None), options(0.0, Some(13)), options(0.0, Some(0))] {
         assert!(matches!(codec().encode(&mono(vec![0.0; 10]), &options), Err(Error::Parameter { .. })));
     }

@@ -17,10 +17,13 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
+pub fn pack_path() -> PathBuf {
+    std::env::var_os("TESSERA_TEST_AUDIO_PACK")
+        .map_or_else(|| root().join("models/packs/speech-16k.tpack"), PathBuf::from)
+}
+
 pub fn pack() -> Arc<Pack> {
-    let path = std::env::var_os("TESSERA_TEST_AUDIO_PACK")
-        .map_or_else(|| root().join("models/packs/speech-16k.tpack"), PathBuf::from);
-    Arc::new(Pack::open(&path).expect("these tests need an audio pack: name it in TESSERA_TEST_AUDIO_PACK"))
+    Arc::new(Pack::open(&pack_path()).expect("these tests need an audio pack: name it in TESSERA_TEST_AUDIO_PACK"))
 }
 
 pub fn new_codec(threads: usize) -> AudioCodec {

@@ -4,5 +4,6 @@
 mod damage;
 mod files;
 mod fixture;
+mod levels;
 mod live;
 mod streams;

@@ -37,7 +37,7 @@ proptest! {
         }
         cut.extend(encoder.finish().unwrap());
         prop_assert_eq!(&whole, &cut);
-        prop_assert_eq!(whole.len() as u64, codec().token_count(length as u64));
+        prop_assert_eq!(whole.len() as u64, codec().frame_count(length as u64));
 
         let offline = samples(&whole, depth, length);
         prop_assert_eq!(offline.len(), length);
@@ -97,7 +97,7 @@ fn a_finished_or_reset_stream_starts_as_new() {
     assert_eq!(first, again);
     encoder.push(&sound[..5000]).unwrap();
     encoder.reset();
-    assert_eq!((encoder.samples(), encoder.tokens()), (0, 0));
+    assert_eq!((encoder.samples(), encoder.frames()), (0, 0));
     assert_eq!([encoder.push(&sound).unwrap(), encoder.finish().unwrap()].concat(), first);
 
     let mut decoder = codec().stream_decoder(12).unwrap();
@@ -177,7 +177,7 @@ fn samples_and_tokens_out_of_range_are_refused_and_nothing_is_taken() {
     assert_eq!(loud.len(), 20);
     let mut decoder = codec().stream_decoder(8).unwrap();
     assert!(matches!(decoder.push(&[3, 256]), Err(Error::Parameter { .. })));
-    assert_eq!(decoder.tokens(), 0);
+    assert_eq!(decoder.frames(), 0);
     for depth in [0, 13, 255] {
         assert!(matches!(codec().stream_encoder(depth), Err(Error::Parameter { .. })));
         assert!(matches!(codec().stream_decoder(depth), Err(Error::Parameter { .. })));

@@ -126,10 +126,11 @@ fn tokens_do_not_depend_on_pieces() {
         let frames = samples.div_ceil(HOP);
         let latents = run("tail", [frames, 4], &features);
         let pack = Pack::open(FOLDER.path()).unwrap().audio().unwrap();
-        let expected: Vec<u16> = latents.chunks_exact(4).map(|latent| pack.book().nearest(DEPTH, latent).0).collect();
+        let expected: Vec<u16> =
+            latents.chunks_exact(4).map(|latent| pack.codebook.levels()[0].nearest(DEPTH, latent).0).collect();
         let tokens = CODEC.tokens(&sound, DEPTH).unwrap();
         assert_eq!(tokens.channels, [expected]);
-        assert_eq!(CODEC.token_count(samples as u64), frames as u64);
+        assert_eq!(CODEC.frame_count(samples as u64), frames as u64);
         let file = CODEC.encode(&sound, &EncodeOptions::default()).unwrap().bytes;
         assert_eq!(CODEC.tokens_of(&file, &Limits::default()).unwrap(), tokens);
     }
@@ -187,7 +188,7 @@ fn streams_are_refused() {
 
 #[test]
 fn tokens_that_do_not_fit_are_refused() {
-    let tokens = |channels| Tokens { depth: DEPTH, samples: 40, layout: Channels::Mono, channels };
+    let tokens = |channels| Tokens { bits: DEPTH, samples: 40, layout: Channels::Mono, channels };
     assert!(CODEC.sound_of(&tokens(vec![vec![1, 2]])).is_err());
     assert!(CODEC.sound_of(&tokens(vec![vec![1, 2, 64]])).is_err());
     assert_eq!(CODEC.sound_of(&tokens(vec![vec![1, 2, 63]])).unwrap().len(), 40);
@@ -210,7 +211,7 @@ fn packs_whose_graphs_do_something_else_are_errors() {
     fs::write(copy.path().join("pack.toml"), swapped).unwrap();
     let codec = AudioCodec::new(Arc::new(Pack::open(copy.path()).unwrap()), CodecOptions { threads: 1 }).unwrap();
     assert!(codec.tokens(&sound(400), DEPTH).is_err());
-    let tokens = Tokens { depth: DEPTH, samples: 64, layout: Channels::Mono, channels: vec![vec![1; 4]] };
+    let tokens = Tokens { bits: DEPTH, samples: 64, layout: Channels::Mono, channels: vec![vec![1; 4]] };
     assert!(codec.sound_of(&tokens).is_err());
     for (from, to) in [("exact_tokens = 100", "exact_tokens = 10"), ("reach_tokens = 4", "reach_tokens = 0")] {
         fs::write(copy.path().join("pack.toml"), manifest.replace(from, to)).unwrap();

@@ -156,7 +156,7 @@ impl Header {
                 gray | if alpha { IMAGE_ALPHA } else { 0 }
             }
             MediaShape::Audio { rate, channels, duration } => {
-                put_audio(&mut shape, rate, channels, duration, self.rung.depth)?
+                put_audio(&mut shape, rate, channels, duration, self.rung.first_depth(MAX_DEPTH))?
             }
             MediaShape::Geometry(tier) => {
                 put_geometry(&mut shape, tier)?;
@@ -205,7 +205,7 @@ impl Header {
         };
         let (rung, prior) = if packless { (NO_RUNG, PriorKind::Uniform) } else { parse_rung(bytes)? };
         if let MediaShape::Audio { duration: Duration::Live(live), .. } = media
-            && !live.is_valid(rung.depth)
+            && !live.is_valid(rung.first_depth(MAX_DEPTH))
         {
             return Err(Error::corrupt(format!("a live stream of {} bits a token cannot be {live:?}", rung.depth)));
         }
