@@ -4,7 +4,7 @@ CARGO ?= cargo
 RATES ?= 0.02 0.05 0.12
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help setup build demo test test-rust test-browser test-import bench bench-live bench-large bench-memory bench-geometry eval eval-speech lint deny clean
+.PHONY: help setup build demo test test-rust test-browser test-import bench bench-live bench-large bench-memory bench-geometry eval eval-generative eval-speech lint deny clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,15 @@ eval: $(HELDOUT) $(if $(LPIPS),$(EVAL)/models/lpips-alex.tpack) ## bits against 
 	target/release/tessera stats $(HELDOUT) --lambda 0.1
 	target/release/tessera eval $(HELDOUT) -o $(EVAL)/report --title "Held-out photos"
 	target/release/readme $(EVAL)/report
+
+# What refiner and masked-token model make of the held-out photos, with those that are built in or in TESSERA_MODELS.
+eval-generative: export TESSERA_MODELS ?= $(EVAL)/models
+eval-generative: $(HELDOUT) $(if $(LPIPS),$(EVAL)/models/lpips-alex.tpack) ## the refiner's steps and the concealment of lost packets on held-out photos
+	./setup.sh
+	$(CARGO) build --release --locked -p tessera-cli
+	target/release/tessera eval $(HELDOUT) -o $(EVAL)/report-generative --title "Refined" --refine 0,1,2,5 --rates 0.01,0.02,0.03,0.04 --anchors none
+	cat $(EVAL)/report-generative/rates.md
+	target/release/tessera loss $(HELDOUT) --percent 0,5,10,20,30
 
 # The same for speech, on Russian clips of a package that gives no training clip. DNSMOS comes from the PyPI package speechmos; its weights are
 # no part of the suite.

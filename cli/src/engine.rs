@@ -13,7 +13,7 @@ use tessera_core::{
     entropy::{TokenPrior, UniformPrior},
 };
 use tessera_image::{CodecOptions, ImageCodec};
-use tessera_models::{ImagePack, ImageSection, Pack, Store, runtime};
+use tessera_models::{Addition, ImagePack, ImageSection, Pack, Store, runtime};
 
 use crate::{
     args::{ModelArgs, RuntimeArgs},
@@ -145,6 +145,11 @@ impl Shared {
         Ok(handle.pack)
     }
 
+    /// The pack that adds this to another.
+    pub fn addition(&self, addition: Addition, base: &Pack) -> tessera_models::Result<Arc<Pack>> {
+        self.store.addition(addition, base.hash8(), base.id())
+    }
+
     /// What one worker keeps.
     pub fn engine(&self) -> Engine<'_> {
         Engine { shared: self, loaded: None }
@@ -204,6 +209,17 @@ impl PackHandle {
     }
 }
 
+/// Whether something is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// It is not.
+    No,
+    /// It makes things better.
+    IfAtHand,
+    /// Nothing goes without it.
+    Yes,
+}
+
 /// One worker's codec, kept while the files ask for the same pack.
 pub struct Engine<'a> {
     shared: &'a Shared,
@@ -238,5 +254,22 @@ impl<'a> Engine<'a> {
             }
         };
         Ok(&mut self.loaded.insert((hash, codec)).1)
+    }
+
+    /// The codec of a pack with what adds to it. What is not needed is left out where there is none.
+    pub fn codec_with(&mut self, pack: &PackHandle, wanted: &[(Addition, Need)]) -> Result<&mut ImageCodec> {
+        let shared = self.shared;
+        let codec = self.codec(pack)?;
+        for &(addition, need) in wanted {
+            if need == Need::No || codec.has(addition) {
+                continue;
+            }
+            match shared.addition(addition, &pack.pack) {
+                Ok(found) => codec.add(&found).map_err(|error| explain::image(&error))?,
+                Err(tessera_models::Error::PackMissing { .. }) if need == Need::IfAtHand => {}
+                Err(error) => return Err(explain::models(&error)),
+            }
+        }
+        Ok(codec)
     }
 }

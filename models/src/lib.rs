@@ -3,11 +3,12 @@
 //! A *pack* is everything that one codec needs to know: ONNX graphs, codebook, trained prior, licence and model card, held
 //! together by a manifest (`pack.toml`) that carries the SHA-256 of every part. The first eight bytes of the manifest's own
 //! SHA-256 name the pack inside coded files, so a file can say exactly which weights it needs. A *metric pack* is found and
-//! verified like any other, but holds one graph that compares two pictures or listens to a sound.
+//! verified like any other, but holds one graph that compares two pictures or listens to a sound. A *refiner* and a *masked-token
+//! model* are packs that add a graph to an image pack and name it by hash.
 //!
 //! [`Store`] finds packs (a folder, the user's packs, those built into the program), [`Pack`] verifies and reads one,
 //! [`runtime`] finds and loads the ONNX Runtime library, [`Session`] runs a graph, [`StepSession`] one that goes frame by
-//! frame, [`ArraySession`] one of any one array.
+//! frame, [`ArraySession`] one of any one array, [`ConditionedSession`] one that is told something beside a picture.
 //!
 //! ```no_run
 //! use tessera_core::container::Modality;
@@ -32,9 +33,10 @@ mod store;
 
 pub use error::{Error, Result};
 pub use pack::{
-    AudioPack, AudioSection, Graph, ImagePack, ImageSection, Manifest, MetricInput, MetricSection, Pack, Part,
-    PictureInput, SoundFeatures, SoundInput, WholeGraphs, WholeSection,
+    Addition, AudioPack, AudioSection, Graph, ImagePack, ImageSection, Manifest, MaskedPack, MaskedSection,
+    MetricInput, MetricSection, Pack, Part, PictureInput, RefinerPack, RefinerSection, SoundFeatures, SoundInput,
+    WholeGraphs, WholeSection,
 };
-pub use session::{ArraySession, PairSession, Session};
+pub use session::{ArraySession, ConditionedSession, PairSession, Session};
 pub use step::StepSession;
 pub use store::{Found, Origin, Store};

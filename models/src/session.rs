@@ -84,6 +84,41 @@ impl PairSession {
     }
 }
 
+/// A graph of two f32 NCHW inputs, of which the second says something about the first, to one f32 NCHW output.
+///
+/// The options are those of [`Session`].
+#[derive(Debug)]
+pub struct ConditionedSession {
+    name: String,
+    session: OrtSession,
+}
+
+impl ConditionedSession {
+    /// Prepares a graph to run on `threads` threads. Loads the runtime if it is not loaded yet.
+    ///
+    /// # Errors
+    /// As [`Session::load`].
+    pub fn load(graph: &Graph, threads: usize) -> Result<Self> {
+        let session = open(graph, threads, (2, 1))?;
+        Ok(Self { name: graph.name.clone(), session })
+    }
+
+    /// Runs the graph: f32 `[N,C,H,W]` and f32 `[N,D,h,w]` in, f32 `[N,C',H',W']` out.
+    ///
+    /// # Errors
+    /// [`Error::Graph`] where the runtime refuses the inputs or the output is not f32 NCHW.
+    pub fn run(&mut self, input: ArrayView4<'_, f32>, condition: ArrayView4<'_, f32>) -> Result<Array4<f32>> {
+        let failed = |what: String| Error::Graph { graph: self.name.clone(), what };
+        let (input, condition) = (input.as_standard_layout(), condition.as_standard_layout());
+        let tensor = |array| TensorRef::from_array_view(array).map_err(|error| failed(error.to_string()));
+        let inputs = ort::inputs![tensor(&input)?, tensor(&condition)?];
+        let outputs = self.session.run(inputs).map_err(|error| failed(error.to_string()))?;
+        let output = outputs[0].try_extract_array::<f32>().map_err(|error| failed(error.to_string()))?;
+        let output = output.into_dimensionality::<Ix4>().map_err(|_| failed("its output is not NCHW".to_owned()))?;
+        Ok(output.to_owned())
+    }
+}
+
 /// A graph of one f32 array to another.
 ///
 /// The options are those of [`Session`].

@@ -8,7 +8,7 @@ use std::{
 
 use tessera_core::container::Modality;
 
-use crate::{Error, Pack, Result, embedded, pack::hex, runtime};
+use crate::{Addition, Error, Pack, Result, embedded, pack::hex, runtime};
 
 /// Where packs are looked for, in order.
 #[derive(Clone, Debug)]
@@ -124,6 +124,15 @@ impl Store {
     pub fn metric(&self, name: &str) -> Result<Arc<Pack>> {
         let measures = |pack: &Pack| pack.manifest().metric.as_ref().is_some_and(|metric| metric.name == name);
         self.first(&format!("for the metric {name}"), measures)
+    }
+
+    /// The first pack that adds this to an image pack, whose hash and id are given.
+    ///
+    /// # Errors
+    /// [`Error::PackMissing`].
+    pub fn addition(&self, addition: Addition, base: [u8; 8], id: &str) -> Result<Arc<Pack>> {
+        let wanted = format!("that is a {} for {id} ({})", addition.name(), hex(&base));
+        self.first(&wanted, |pack| pack.adds_to(base) == Some(addition))
     }
 
     fn first(&self, wanted: &str, accept: impl Fn(&Pack) -> bool) -> Result<Arc<Pack>> {

@@ -17,17 +17,17 @@ import os
 import subprocess
 import time
 import tomllib
-import zipfile
 from pathlib import Path
 
 import torch
-from safetensors.torch import load, load_file, save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from data import CropBank, PhotoFolder
 from image_model import ImageModel, flatten, unflatten
 from losses import Discriminator, LpipsSqueeze, LpipsVgg
 from vq import bits_per_token, nearest
+from weights import read_pack
 
 
 def arguments():
@@ -51,27 +51,6 @@ def arguments():
     args = parser.parse_args()
     args.bf16 = args.device == "cuda" if args.bf16 is None else args.bf16
     return args
-
-
-def read_pack(path: str) -> dict[str, torch.Tensor]:
-    """Weights of an image pack under the model's names, its 8-bit weights widened."""
-    import onnx
-    from onnx import numpy_helper
-
-    state = {}
-    with zipfile.ZipFile(path) as pack:
-        for prefix in ("enc", "dec"):
-            graph = onnx.load_from_string(pack.read({"enc": "encoder.onnx", "dec": "decoder.onnx"}[prefix])).graph
-            found = {t.name: torch.from_numpy(numpy_helper.to_array(t).copy()) for t in graph.initializer}
-            for name, tensor in found.items():
-                if name.endswith(".q"):
-                    name = name.removesuffix(".q")
-                    state[f"{prefix}.{name}"] = tensor.float() * found[name + ".scale"][:, None, None, None]
-                elif not name.endswith((".scale", ".zero")):
-                    state[f"{prefix}.{name}"] = tensor
-        for name, nodes in load(pack.read("codebook.safetensors")).items():
-            state[f"vq.levels.{name.removeprefix('level')}.nodes"] = nodes
-    return state
 
 
 def configuration(path: Path, overrides: list[str]) -> dict:

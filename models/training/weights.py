@@ -1,21 +1,25 @@
 """Weights as packs hold them: 8-bit integers in graphs, half precision in codebooks.
 
 Weights of graphs are stored as 8-bit integers with one scale per output channel, behind DequantizeLinear nodes that the runtime folds
-away when it loads the graph; those of the first and the last layer of each graph in half precision, behind Cast nodes.
+away when it loads the graph; those of the first and, mostly, the last layer of each graph in half precision, behind Cast nodes.
 """
+
+import zipfile
 
 import numpy as np
 import onnx
+import torch
 from onnx import helper, numpy_helper
-from safetensors.torch import save
+from safetensors.torch import load, save
 
 
-def shrink(model: onnx.ModelProto) -> dict[str, float]:
-    """Replaces the weights of convolutions and linear layers by int8 with per-channel scales, in place; returns the relative error of each."""
+def shrink(model: onnx.ModelProto, last: bool = False) -> dict[str, float]:
+    """Replaces the weights of convolutions and linear layers, with `last` of the last one too, by int8 with per-channel scales, in place;
+    returns the relative error of each."""
     layers = [n for n in model.graph.node if n.op_type in ("Conv", "Gemm")]
     initialisers = {t.name: t for t in model.graph.initializer}
     errors, nodes = {}, []
-    for node in layers[1:-1]:
+    for node in layers[1 : None if last else -1]:
         name = node.input[1]
         weight = numpy_helper.to_array(initialisers[name]).astype(np.float32)
         scale = (np.abs(weight).reshape(len(weight), -1).max(1) / 127).clip(1e-12).astype(np.float32)
@@ -28,7 +32,7 @@ def shrink(model: onnx.ModelProto) -> dict[str, float]:
             numpy_helper.from_array(np.zeros(len(scale), np.int8), name + ".zero"),
         ])  # fmt: skip
         nodes.append(helper.make_node("DequantizeLinear", [name + ".q", name + ".scale", name + ".zero"], [name], axis=0))
-    for node in (layers[0], layers[-1]):
+    for node in layers[:1] + ([] if last else layers[-1:]):
         name = node.input[1]
         half = numpy_helper.to_array(initialisers[name]).astype(np.float16)
         model.graph.initializer.remove(initialisers[name])
@@ -51,3 +55,21 @@ def codebook(state: dict, levels: int) -> bytes:
         table[0] = 0
         tables[f"level{level}"] = table.half().contiguous()
     return save(tables)
+
+
+def read_pack(path: str) -> dict[str, torch.Tensor]:
+    """Weights of an image pack under the model's names, its short weights widened."""
+    state = {}
+    with zipfile.ZipFile(path) as pack:
+        for prefix in ("enc", "dec"):
+            graph = onnx.load_from_string(pack.read({"enc": "encoder.onnx", "dec": "decoder.onnx"}[prefix])).graph
+            found = {t.name: torch.from_numpy(numpy_helper.to_array(t).copy()) for t in graph.initializer}
+            for name, tensor in found.items():
+                if name.endswith(".q"):
+                    name = name.removesuffix(".q")
+                    state[f"{prefix}.{name}"] = tensor.float() * found[name + ".scale"][:, None, None, None]
+                elif not name.endswith((".scale", ".zero")):
+                    state[f"{prefix}.{name.removesuffix('.h')}"] = tensor.float()
+        for name, nodes in load(pack.read("codebook.safetensors")).items():
+            state[f"vq.levels.{name.removeprefix('level')}.nodes"] = nodes
+    return state

@@ -6,6 +6,7 @@ mod bad_input;
 mod commands;
 mod eval;
 mod options;
+mod packets;
 mod round_trip;
 mod run;
 mod serve;

@@ -1,5 +1,6 @@
 //! `tessera decode`: `.tsr` files back to pictures, sounds and shapes.
 
+pub mod lossy;
 mod shape;
 pub mod sound;
 
@@ -8,12 +9,14 @@ use std::{path::PathBuf, time::Instant};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use tessera_core::{Limits, container::Modality};
-use tessera_image::{DecodeOptions, Format, io::WriteOptions};
+use tessera_image::{Concealment, DecodeOptions, Format, MAX_STEPS, io::WriteOptions};
+use tessera_models::Addition;
 
 use crate::{
     args::{ModelArgs, OutputArgs, RuntimeArgs, WorkerArgs},
     batch,
-    engine::{Engine, Shared},
+    cmd::stream::lossy::parse_percent,
+    engine::{Engine, Need, Shared},
     explain,
     failure::{Exit, Failure, Result},
     files::{self, Job, Kind, Output, Rule, Sink},
@@ -34,6 +37,8 @@ pub const MAX_INPUT_BYTES: u64 = 1 << 28;
   tessera decode photo.tsr -o photo.jpg        as JPEG
   tessera decode small/ -o back/ --format webp a folder
   tessera decode - < photo.tsr > photo.png     from a pipe into a pipe
+  tessera decode photo.tsr --refine 2          with two steps of the refiner
+  tessera decode photo.tsr --simulate-loss 20  with a fifth of its packets lost
   tessera decode speech.tsr                    speech.wav
   tessera decode speech.tsr -o speech.flac     as FLAC
   tessera decode call.tsr --time 3600..3630    half a minute of a long one
@@ -85,12 +90,53 @@ pub struct Decode {
     #[arg(long, help_heading = "Sounds")]
     windowed: bool,
 
+    /// Steps of the residual refiner, 0 for none: more detail, no more bits. It is trained for 1, 2 and 5
+    #[arg(long, value_name = "STEPS", default_value_t = 0, help_heading = "Pictures", value_parser = clap::value_parser!(u8).range(..=i64::from(MAX_STEPS)))]
+    refine: u8,
+
+    /// Let the masked-token model say what coarse tokens, those of the lowest rates, leave open
+    #[arg(long, help_heading = "Pictures")]
+    heal: bool,
+
+    /// What stands in for lost tokens; without it, the masked-token model if it is at hand, else the mean
+    #[arg(long, value_enum, value_name = "HOW", help_heading = "Pictures")]
+    conceal: Option<Conceal>,
+
+    /// Lose packets of a file that was encoded with --resilient, so many of a hundred, and decode what is left
+    #[arg(long, value_name = "PERCENT", help_heading = "Pictures", value_parser = parse_percent)]
+    simulate_loss: Option<f64>,
+
+    /// Start of the chance by which packets are lost
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "simulate_loss", help_heading = "Pictures")]
+    seed: u64,
+
     #[command(flatten)]
     workers: WorkerArgs,
     #[command(flatten)]
     models: ModelArgs,
     #[command(flatten)]
     runtime: RuntimeArgs,
+}
+
+/// What stands in for lost tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Conceal {
+    /// What the masked-token model expects
+    Model,
+    /// A mixture of the nearest tokens in four directions
+    Mean,
+    /// The nearest token
+    Repeat,
+}
+
+impl Conceal {
+    pub fn concealment(self) -> Concealment {
+        match self {
+            Self::Model => Concealment::Likely,
+            Self::Mean => Concealment::Mean,
+            Self::Repeat => Concealment::Repeat,
+        }
+    }
 }
 
 /// Formats that pictures, sounds and shapes are written in.
@@ -155,8 +201,10 @@ pub fn run(arguments: &Decode) -> Result<std::result::Result<(), Exit>> {
         |engine, job| decode(engine, job, arguments, format, single, output).map_err(|failure| failure.at(&job.source)),
         |job, result, bar| {
             batch::report(job, result, arguments.output.json, bar, Report::line);
-            if let Ok(Report::Shape(report)) = result {
-                batch::notes(job, &report.notes, arguments.output.json, bar);
+            match result {
+                Ok(Report::Shape(report)) => batch::notes(job, &report.notes, arguments.output.json, bar),
+                Ok(Report::Picture(report)) => batch::notes(job, &report.losses, arguments.output.json, bar),
+                _ => {}
             }
         },
     );
@@ -210,11 +258,15 @@ fn decode(
             .map(Report::Shape);
     }
     let Some(format) = format.picture_format() else { return Err(of_another_medium(kind)) };
-    let options = DecodeOptions { limits, salvage: arguments.salvage };
+    let bytes = match arguments.simulate_loss {
+        Some(percent) => lossy::lose(&bytes, &limits, percent, arguments.seed)?,
+        None => bytes,
+    };
+    let options = arguments.picture_options(limits);
     let (width, height) = explain::size(&header);
     let _held = engine.hold(u64::from(width) * u64::from(height));
     let pack = engine.pack_of(&header)?;
-    let codec = engine.codec(&pack)?;
+    let codec = engine.codec_with(&pack, &arguments.additions(&options))?;
     let start = Instant::now();
     let decoded = codec.decode(&bytes, &options).map_err(|error| explain::image(&error))?;
     let seconds = start.elapsed().as_secs_f64();
@@ -254,11 +306,42 @@ impl Decode {
             ("--windowed", self.windowed, Kind::Sound, "windows are of sounds"),
             ("--model-rate", self.model_rate, Kind::Sound, "rates are of sounds"),
             ("--bits", self.bits.is_some(), Kind::Shape, "bits of a coordinate are of point clouds"),
+            ("--refine", self.refine > 0, Kind::Picture, "the refiner is for pictures"),
+            ("--heal", self.heal, Kind::Picture, "the masked-token model is for pictures"),
+            ("--conceal", self.conceal.is_some(), Kind::Picture, "it is for pictures"),
+            (
+                "--simulate-loss",
+                self.simulate_loss.is_some(),
+                Kind::Picture,
+                "of sounds, 'tessera stream decode --lose' loses packets",
+            ),
         ];
         match options.into_iter().find(|(_, given, of, _)| *given && *of != kind) {
             Some((option, .., why)) => Err(Failure::usage(format!("{option} does not apply: {why}"), "leave it out")),
             None => Ok(()),
         }
+    }
+
+    fn picture_options(&self, limits: Limits) -> DecodeOptions {
+        DecodeOptions {
+            limits,
+            salvage: self.salvage || self.simulate_loss.is_some(),
+            conceal: self.conceal.map(Conceal::concealment).unwrap_or_default(),
+            heal: self.heal,
+            refine: self.refine,
+        }
+    }
+
+    /// Packs that add to a picture's own.
+    fn additions(&self, options: &DecodeOptions) -> [(Addition, Need); 2] {
+        let masked = match self.conceal {
+            _ if self.heal => Need::Yes,
+            Some(Conceal::Model) if options.salvage => Need::Yes,
+            None if options.salvage => Need::IfAtHand,
+            _ => Need::No,
+        };
+        let refiner = if self.refine > 0 { Need::Yes } else { Need::No };
+        [(Addition::Masked, masked), (Addition::Refiner, refiner)]
     }
 
     fn limits(&self) -> Limits {

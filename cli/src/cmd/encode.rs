@@ -48,6 +48,7 @@ pub const MAX_INPUT_BYTES: u64 = 1 << 31;
   tessera encode photo.jpg -q 80 -o better.tsr    more bytes, closer to the original
   tessera encode photo.jpg --size 1.5k            at most 1,500 bytes, whatever the picture
   tessera encode photos/ -o small/ --bpp 0.05     a folder, two at a time with -j 2
+  tessera encode photo.jpg --resilient            packets may be lost on the way
   tessera encode speech.wav                       speech.tsr, about 120 bytes a second
   tessera encode speech.mp3 --depth 6             half the bits
   tessera encode chair.obj --size 1200            the nearest surface that fits
@@ -92,6 +93,10 @@ pub struct Encode {
     /// Keep or strip EXIF and the colour profile; stripping converts to sRGB and applies the orientation
     #[arg(long, value_enum, default_value_t = KeepOrStrip::Strip, help_heading = "Pictures")]
     metadata: KeepOrStrip,
+
+    /// Deal tokens to packets of which each may be lost: 'tessera decode --salvage' conceals what is missing. Takes more bytes
+    #[arg(long, help_heading = "Pictures")]
+    resilient: bool,
 
     /// Bits a second of a sound's file: at most so many, and no less than 2 % below where the sound has that much to say
     #[arg(long, value_name = "N", help_heading = "Sounds", conflicts_with = "depth", value_parser = clap::value_parser!(u32).range(1..))]
@@ -260,17 +265,18 @@ impl Encode {
             (_, _, Some(rung)) => Target::Rung { rung, lambda: self.lambda },
             _ => Target::Quality(self.quality.unwrap_or(50.0)),
         };
-        EncodeOptions { target, effort: self.effort, metadata: self.metadata() }
+        EncodeOptions { target, effort: self.effort, metadata: self.metadata(), resilient: self.resilient }
     }
 
     /// For a single file, an option that does nothing is a mistake.
     fn refuse_options_of_others(&self, kind: Kind) -> Result<()> {
         use Kind::{Picture, Shape, Sound};
-        let options: [(&str, bool, &[Kind]); 12] = [
+        let options: [(&str, bool, &[Kind]); 13] = [
             ("--quality", self.quality.is_some(), &[Picture, Shape]),
             ("--bpp", self.bpp.is_some(), &[Picture]),
             ("--size", self.size.is_some(), &[Picture, Shape]),
             ("--rung", self.rung.is_some(), &[Picture]),
+            ("--resilient", self.resilient, &[Picture]),
             ("--depth", self.sound.depth.is_some(), &[Sound]),
             ("--bps", self.bps.is_some(), &[Sound]),
             ("--max-minutes", self.sound.max_minutes.is_some(), &[Sound]),

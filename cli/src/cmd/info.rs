@@ -152,7 +152,8 @@ fn inspect(source: &Source, shared: &Shared) -> Result<Report> {
         (None, 1) => Some(header.rung.depth),
         _ => None,
     };
-    let token_bytes = file.of_kind(ChunkKind::Tokens).map(|chunk| chunk.payload.len() as u64).sum();
+    let of_tokens = [ChunkKind::Tokens, ChunkKind::Interleaved].map(|kind| file.of_kind(kind));
+    let token_bytes = of_tokens.into_iter().flatten().map(|chunk| chunk.payload.len() as u64).sum();
     Ok(Report::Picture(Box::new(PictureReport {
         file: source.to_string(),
         modality: "image",

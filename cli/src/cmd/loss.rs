@@ -1,11 +1,13 @@
-//! `tessera loss`: what lost packets do to speech.
+//! `tessera loss`: what lost packets do to speech and pictures.
+
+mod picture;
 
 use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
 use tessera_audio::{AudioCodec, LiveOptions, io};
-use tessera_core::Limits;
+use tessera_core::{Limits, Rung};
 use tessera_eval::{
     Media, Speech,
     metrics::{SPEECH, speech_by_name},
@@ -15,7 +17,7 @@ use crate::{
     args::{ModelArgs, RuntimeArgs},
     batch,
     cmd::{
-        encode::{self, SOUNDS},
+        encode::{self, PICTURES, SOUNDS},
         stream::{
             lossy::{Chance, parse_percent},
             packet_frames,
@@ -24,24 +26,29 @@ use crate::{
     engine::Shared,
     explain,
     failure::{Exit, Failure, Result},
-    files::{self, Source},
+    files::{self, Kind, Source},
     print,
 };
 
-/// Measure what lost packets do to speech
+/// Measure what lost packets do to speech and pictures
 ///
 /// Sends sounds as live streams, loses packets by chance, conceals them, and prints PESQ, STOI, ESTOI and the mel distance to the
 /// original, means over the sounds, for packets plain, interleaved and with repeated bits at the same total rate. The first packet, which
 /// brings the header, and the last, which says the length, get through. The delay is what sound waits for its packets; a repetition comes
 /// a packet later.
+///
+/// Pictures are encoded at one rung, plain and with --resilient; packets of the resilient files are lost by chance and concealed by the masked-token model
+/// (where one is at hand), by the mean of neighbours and by repetition of the nearest. The table has bits per pixel, LPIPS (with a metric pack) and PSNR.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   tessera loss speech/
   tessera loss speech/*.wav --percent 0,3,10 --packet-ms 25 --bps 0
   tessera loss speech/ --interleave 1,2,4 --repeat 0,4 --packet-ms 100 --bps 1100
-  tessera stream decode call.tsr --lose 20 -o hurt.wav      to hear it")]
+  tessera stream decode call.tsr --lose 20 -o hurt.wav      to hear it
+  tessera loss photos/ --percent 0,10,20,30                 pictures
+  tessera decode photo.tsr --simulate-loss 20               to see it")]
 pub struct Loss {
-    /// Sounds or folders
+    /// Sounds, or pictures, or folders of them
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
@@ -50,24 +57,28 @@ pub struct Loss {
     percent: Vec<f64>,
 
     /// Sound in one packet
-    #[arg(long, value_name = "MS", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=50_000))]
+    #[arg(long, value_name = "MS", default_value_t = 50, help_heading = "Sounds", value_parser = clap::value_parser!(u32).range(1..=50_000))]
     packet_ms: u32,
 
     /// Bits a second that every way of packing takes; 0 for what it takes with whole tokens
-    #[arg(long, value_name = "N", default_value_t = 1450)]
+    #[arg(long, value_name = "N", default_value_t = 1450, help_heading = "Sounds")]
     bps: u32,
 
     /// Packets that frames are dealt to in turn; every number is tried with every number of repeated bits
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 2], value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 2], help_heading = "Sounds", value_parser = clap::value_parser!(u32).range(1..=64))]
     interleave: Vec<u32>,
 
     /// Leading bits of each token that the next packet repeats
-    #[arg(long, value_name = "BITS,…", value_delimiter = ',', default_values_t = [0, 2], value_parser = clap::value_parser!(u8).range(0..=16))]
+    #[arg(long, value_name = "BITS,…", value_delimiter = ',', default_values_t = [0, 2], help_heading = "Sounds", value_parser = clap::value_parser!(u8).range(0..=16))]
     repeat: Vec<u8>,
 
     /// Bits of a frame; what the pack says if absent
-    #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u8).range(1..))]
+    #[arg(long, value_name = "BITS", help_heading = "Sounds", value_parser = clap::value_parser!(u8).range(1..))]
     depth: Option<u8>,
+
+    /// Rung of a picture's rate ladder, LEVELSxDEPTH; one full level if absent
+    #[arg(long, value_name = "LxD", help_heading = "Pictures", value_parser = encode::parse_rung)]
+    rung: Option<Rung>,
 
     /// Start of the chance by which packets are lost
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -103,15 +114,24 @@ struct Row {
 }
 
 pub fn run(arguments: &Loss) -> Result<std::result::Result<(), Exit>> {
-    let shared = Shared::new(&arguments.models, &arguments.runtime, 1)?;
-    let codec = shared.sound_codec(&shared.sound_pack(arguments.pack.as_deref())?)?;
     let mut paths = Vec::new();
     for path in &arguments.files {
         match path.is_dir() {
-            true => paths.extend(files::walk(path, SOUNDS, None)?),
+            true => paths.extend(files::walk(path, &[SOUNDS, PICTURES].concat(), None)?),
             false => paths.push(path.clone()),
         }
     }
+    let is_picture = |path: &PathBuf| Kind::of_file(path) == Some(Kind::Picture);
+    match paths.iter().filter(|path| is_picture(path)).count() {
+        0 => sounds(arguments, &paths),
+        pictures if pictures == paths.len() => picture::run(arguments, &paths),
+        _ => Err(Failure::usage("there are pictures and sounds in what was named", "measure each in a run of its own")),
+    }
+}
+
+fn sounds(arguments: &Loss, paths: &[PathBuf]) -> Result<std::result::Result<(), Exit>> {
+    let shared = Shared::new(&arguments.models, &arguments.runtime, 1)?;
+    let codec = shared.sound_codec(&shared.sound_pack(arguments.pack.as_deref())?)?;
     let mut rows: Vec<Row> = Vec::new();
     for &interleave in &arguments.interleave {
         for &repeat in &arguments.repeat {
@@ -121,7 +141,7 @@ pub fn run(arguments: &Loss) -> Result<std::result::Result<(), Exit>> {
         }
     }
     let mut failures = Vec::new();
-    for (place, path) in (0u64..).zip(&paths) {
+    for (place, path) in (0u64..).zip(paths) {
         if let Err(failure) = measure(&codec, path, place, arguments, &mut rows) {
             failures.push(failure.at(path.display()));
         }

@@ -27,7 +27,7 @@ pub struct Models {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// List packs: id, version, hash, licence, where from
+    /// List packs: id, version, hash, what they are, licence, where from
     List {
         /// Report one JSON object per pack
         #[arg(long)]
@@ -56,6 +56,10 @@ struct Report {
     id: String,
     version: String,
     hash: String,
+    /// Medium, `metric`, `refiner` or `masked`.
+    kind: String,
+    /// What a refiner or a masked-token model adds to: the id of the pack, or its hash where that is not at hand.
+    adds_to: Option<String>,
     licence: String,
     summary: String,
     bytes: u64,
@@ -82,7 +86,7 @@ fn store(models: &ModelArgs) -> Result<Store> {
 
 fn list(store: &Store, json: bool) -> Result<std::result::Result<(), Exit>> {
     let found = store.list();
-    let mut rows = vec![["id", "version", "hash", "bytes", "licence", "from"].map(str::to_owned).to_vec()];
+    let mut rows = vec![["id", "version", "hash", "kind", "bytes", "licence", "from"].map(str::to_owned).to_vec()];
     let mut failures = Vec::new();
     for entry in &found {
         let pack = match &entry.pack {
@@ -92,13 +96,25 @@ fn list(store: &Store, json: bool) -> Result<std::result::Result<(), Exit>> {
                 continue;
             }
         };
-        let report = Report::new(entry, pack);
+        let report = Report::new(entry, pack, &found);
         if json {
             print::json(&report)?;
             continue;
         }
         let from = report.path.map_or(report.origin.to_owned(), |path| format!("{path} ({})", report.origin));
-        rows.push(vec![report.id, report.version, report.hash, print::grouped(report.bytes), report.licence, from]);
+        let kind = match report.adds_to {
+            Some(base) => format!("{} of {base}", report.kind),
+            None => report.kind,
+        };
+        rows.push(vec![
+            report.id,
+            report.version,
+            report.hash,
+            kind,
+            print::grouped(report.bytes),
+            report.licence,
+            from,
+        ]);
     }
     if !json {
         print::text(&print::table(&rows))?;
@@ -149,12 +165,18 @@ fn verify(store: &Store, name: Option<&str>) -> Result<std::result::Result<(), E
 }
 
 impl Report {
-    fn new(entry: &Found, pack: &Pack) -> Self {
+    fn new(entry: &Found, pack: &Pack, all: &[Found]) -> Self {
         let manifest = pack.manifest();
+        let base_id = |base: &str| {
+            let mut packs = all.iter().filter_map(|found| found.pack.as_ref().ok());
+            packs.find(|pack| pack.hash_text() == base).map_or_else(|| base.to_owned(), |pack| pack.id().to_owned())
+        };
         Self {
             id: manifest.id.clone(),
             version: manifest.version.clone(),
             hash: pack.hash_text(),
+            kind: manifest.kind().to_owned(),
+            adds_to: manifest.base().map(base_id),
             licence: manifest.licence.clone(),
             summary: manifest.summary.clone(),
             bytes: manifest.parts.iter().map(|part| part.bytes).sum(),

@@ -1,5 +1,7 @@
 //! What bytes hold, told by what is in them and never by a name.
 
+use std::{fs::File, io::Read, path::Path};
+
 /// A medium.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -25,6 +27,13 @@ const PICTURES: [(usize, &[u8]); 7] =
     [(0, b"\x89PNG"), (0, b"\xff\xd8\xff"), (8, b"WEBP"), (0, b"GIF8"), (0, b"II*\0"), (0, b"MM\0*"), (0, b"BM")];
 
 impl Kind {
+    /// The medium that a file begins as; `None` for neither, or where it cannot be read.
+    pub fn of_file(path: &Path) -> Option<Self> {
+        let mut head = Vec::new();
+        File::open(path).and_then(|file| file.take(64).read_to_end(&mut head)).ok()?;
+        Self::of(&head)
+    }
+
     /// The medium that bytes begin as; `None` for neither.
     pub fn of(bytes: &[u8]) -> Option<Self> {
         let begins = |list: &[(usize, &[u8])]| {

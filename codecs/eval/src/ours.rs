@@ -23,6 +23,8 @@ pub struct Image {
     name: String,
     rates: Vec<f64>,
     effort: u8,
+    /// Steps of the refiner, and what it is.
+    refine: (u8, String),
 }
 
 impl Image {
@@ -32,7 +34,17 @@ impl Image {
     /// The pack cannot be used.
     pub fn new(name: &str, pack: Arc<Pack>, threads: usize, rates: &[f64], effort: u8) -> Result<Self> {
         let codec = ImageCodec::new(pack, CodecOptions { threads }).map_err(failed)?;
-        Ok(Self { codec, name: name.to_owned(), rates: rates.to_vec(), effort })
+        Ok(Self { codec, name: name.to_owned(), rates: rates.to_vec(), effort, refine: (0, String::new()) })
+    }
+
+    /// With so many steps of a refiner after decoding.
+    ///
+    /// # Errors
+    /// The pack is no refiner for the codec's.
+    pub fn refined(mut self, refiner: &Pack, steps: u8) -> Result<Self> {
+        self.codec.add(refiner).map_err(failed)?;
+        self.refine = (steps, format!(", {steps} steps of {} ({})", refiner.id(), refiner.hash_text()));
+        Ok(self)
     }
 
     fn options(&self, rate: &Rate) -> EncodeOptions {
@@ -52,7 +64,8 @@ impl Codec for Image {
     fn describe(&self) -> String {
         let pack = self.codec.pack();
         let hash: String = pack.hash8().iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("tessera {}, pack {} ({hash}), effort {}, by bpp", env!("CARGO_PKG_VERSION"), pack.id(), self.effort)
+        let version = env!("CARGO_PKG_VERSION");
+        format!("tessera {version}, pack {} ({hash}), effort {}, by bpp{}", pack.id(), self.effort, self.refine.1)
     }
 
     fn extension(&self) -> &str {
@@ -70,7 +83,8 @@ impl Codec for Image {
     }
 
     fn decode(&mut self, file: &[u8]) -> Result<Rgb8> {
-        let decoded = self.codec.decode(file, &DecodeOptions::default()).map_err(failed)?;
+        let options = DecodeOptions { refine: self.refine.0, ..DecodeOptions::default() };
+        let decoded = self.codec.decode(file, &options).map_err(failed)?;
         Rgb8::new(decoded.picture.width, decoded.picture.height, decoded.picture.rgb)
     }
 }

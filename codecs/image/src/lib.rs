@@ -17,6 +17,7 @@
 
 mod alpha;
 mod codec;
+mod conceal;
 mod error;
 pub mod io;
 mod picture;
@@ -25,7 +26,8 @@ mod tiles;
 
 pub use alpha::AlphaForm;
 pub use codec::{
-    CodecOptions, DecodeOptions, Decoded, EncodeOptions, Encoded, ImageCodec, Inspection, Target, inspect,
+    CodecOptions, Concealment, DecodeOptions, Decoded, EncodeOptions, Encoded, ImageCodec, Inspection, MAX_STEPS,
+    Target, inspect,
 };
 pub use error::{Error, Result};
 pub use io::{Format, IoLimits, Metadata};

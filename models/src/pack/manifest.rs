@@ -3,12 +3,17 @@
 use serde::Deserialize;
 use tessera_core::container::Modality;
 
+use super::addition::{MaskedSection, RefinerSection};
+
 /// Version of the manifest that this crate reads.
 const FORMAT: u32 = 1;
 /// Longest part that a manifest may list, bytes.
 const MAX_PART: u64 = 1 << 31;
 /// The modality of packs that measure.
 const METRIC: &str = "metric";
+/// The modalities of packs that add to an image pack.
+const REFINER: &str = "refiner";
+const MASKED: &str = "masked";
 
 /// The manifest of a pack.
 #[derive(Clone, Debug, Deserialize)]
@@ -32,6 +37,10 @@ pub struct Manifest {
     pub audio: Option<AudioSection>,
     /// What a metric pack adds.
     pub metric: Option<MetricSection>,
+    /// What a refiner pack adds.
+    pub refiner: Option<RefinerSection>,
+    /// What a masked-token pack adds.
+    pub masked: Option<MaskedSection>,
     /// Every other file of the pack.
     #[serde(rename = "part", default)]
     pub parts: Vec<Part>,
@@ -199,6 +208,17 @@ impl Manifest {
         modality(&self.modality)
     }
 
+    /// What the pack is, in a word: its medium, `metric`, `refiner` or `masked`.
+    pub fn kind(&self) -> &str {
+        &self.modality
+    }
+
+    /// Hash of the image pack that a refiner or a masked-token model adds to, 16 hexadecimal digits.
+    pub fn base(&self) -> Option<&str> {
+        let masked = self.masked.as_ref().map(|section| section.base.as_str());
+        self.refiner.as_ref().map(|section| section.base.as_str()).or(masked)
+    }
+
     fn check(&self) -> Result<(), String> {
         if self.format != FORMAT {
             return Err(format!("pack.toml has format {}, this program reads {FORMAT}", self.format));
@@ -208,7 +228,8 @@ impl Manifest {
             return Err("the id must be 1 to 64 lower-case letters, digits, '.' and '-'".to_owned());
         }
         let is_metric = self.modality == METRIC;
-        if !is_metric && self.modality().is_none() {
+        let is_addition = [REFINER, MASKED].contains(&self.modality.as_str());
+        if !is_metric && !is_addition && self.modality().is_none() {
             return Err(format!("unknown modality {:?}", self.modality));
         }
         if (self.modality() == Some(Modality::Image)) != self.image.is_some() {
@@ -219,6 +240,18 @@ impl Manifest {
         }
         if is_metric != self.metric.is_some() {
             return Err("a metric pack, and no other, has a table [metric]".to_owned());
+        }
+        if (self.modality == REFINER) != self.refiner.is_some() {
+            return Err("a refiner pack, and no other, has a table [refiner]".to_owned());
+        }
+        if (self.modality == MASKED) != self.masked.is_some() {
+            return Err("a masked-token pack, and no other, has a table [masked]".to_owned());
+        }
+        if !self.refiner.as_ref().is_none_or(RefinerSection::fits) {
+            return Err("a number in [refiner] is out of range".to_owned());
+        }
+        if !self.masked.as_ref().is_none_or(MaskedSection::fits) {
+            return Err("a number in [masked] is out of range".to_owned());
         }
         for part in &self.parts {
             if !is_plain_name(&part.file) {

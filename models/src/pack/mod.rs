@@ -1,5 +1,6 @@
 //! One pack: a manifest and its verified parts.
 
+mod addition;
 mod archive;
 mod audio;
 mod image;
@@ -10,6 +11,7 @@ use std::{fmt::Write, path::Path, sync::Arc};
 
 use sha2::{Digest, Sha256};
 
+pub use addition::{Addition, MaskedPack, MaskedSection, RefinerPack, RefinerSection};
 pub use audio::{AudioPack, WholeGraphs};
 pub use image::ImagePack;
 pub use manifest::{
@@ -124,6 +126,12 @@ impl Pack {
         }
         if self.manifest.metric.is_some() {
             self.metric()?;
+        }
+        if self.manifest.refiner.is_some() {
+            self.refiner()?;
+        }
+        if self.manifest.masked.is_some() {
+            self.masked()?;
         }
         Ok(())
     }

@@ -5,8 +5,7 @@ mod worker;
 use std::{
     collections::BTreeSet,
     env,
-    fs::File,
-    io::{self, IsTerminal, Read, Write},
+    io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
     process::Command,
     thread,
@@ -48,6 +47,7 @@ const DEFAULT_CODEC: &str = "tessera";
   tessera eval photos/ --anchors jpeg,webp -o small/    against JPEG and WebP alone
   tessera eval photos/ --rates 0.02,0.05 --metrics ssim,lpips
   tessera eval photos/ --codec image-f16-1 --codec mine   two packs against each other
+  tessera eval photos/ --refine 0,1,2,5 --anchors none    what the refiner makes of our pictures
   tessera eval speech/ --depths 6,9,12                  speech: PESQ, STOI, sounds to listen to
   tessera eval speech/ --anchor-rates 6,1300            beside Opus at 6 kbit/s and Codec2 1300 alone
 
@@ -70,6 +70,10 @@ pub struct Eval {
     /// Bits per pixel of our codecs' ladder, from few to many
     #[arg(long, value_name = "BPP,…", value_delimiter = ',', default_values_t = RATES.to_vec(), value_parser = parse_rate, hide_default_value = true)]
     rates: Vec<f64>,
+
+    /// Steps of the refiner that our codecs for pictures are tried with, each as a codec of its own; 0 is none
+    #[arg(long, value_name = "STEPS,…", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(..=i64::from(tessera_image::MAX_STEPS)))]
+    refine: Vec<u8>,
 
     /// Bits of a frame of our codecs' ladder for sounds, from few to many
     #[arg(long, value_name = "BITS,…", value_delimiter = ',', default_values_t = DEPTHS.to_vec(), value_parser = clap::value_parser!(u8).range(1..))]
@@ -170,9 +174,7 @@ const SOUND: Medium<Speech> = Medium {
 
 /// The medium of a file, told by its first bytes.
 fn kind(input: &Input) -> Kind {
-    let mut head = Vec::new();
-    let read = File::open(&input.path).and_then(|file| file.take(64).read_to_end(&mut head));
-    read.ok().and_then(|_| Kind::of(&head)).unwrap_or(Kind::Picture)
+    Kind::of_file(&input.path).unwrap_or(Kind::Picture)
 }
 
 fn evaluate<M: Media>(
@@ -287,6 +289,16 @@ fn codecs<M>(arguments: &Eval, medium: &Medium<M>) -> Result<Vec<(String, bool)>
     if codecs.is_empty() {
         (medium.pack)(&shared, None)?;
         codecs.push((DEFAULT_CODEC.to_owned(), true));
+    }
+    if !arguments.refine.is_empty() {
+        if medium.what == SOUND.what {
+            return Err(Failure::usage("--refine does not apply: the refiner is for pictures", "leave it out"));
+        }
+        let steps = |(name, _): &(String, bool)| {
+            let name = name.clone();
+            arguments.refine.iter().map(move |&steps| (worker::refined(&name, steps), true)).collect::<Vec<_>>()
+        };
+        codecs = codecs.iter().flat_map(steps).collect();
     }
     let asked = match arguments.anchors.is_empty() {
         true => medium.anchors.iter().map(|name| (*name).to_owned()).collect(),

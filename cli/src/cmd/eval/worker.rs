@@ -9,11 +9,13 @@ use tessera_eval::{
     ours::{Image, Voice},
     run::serve,
 };
+use tessera_models::Addition;
 
 use super::{DEFAULT_CODEC, parse_rate};
 use crate::{
     args::{ModelArgs, RuntimeArgs},
     engine::Shared,
+    explain,
     failure::{Exit, Failure, Result},
 };
 
@@ -74,9 +76,46 @@ impl Worker {
 
     fn ours(&self) -> Result<Box<dyn anchors::Codec>> {
         let shared = Shared::new(&self.models, &self.runtime, 1)?;
-        let name = (self.codec != DEFAULT_CODEC).then_some(self.codec.as_str());
-        let pack = shared.ready_pack(name)?;
-        let codec = Image::new(&self.codec, pack, self.threads, &self.rates, self.effort);
-        Ok(Box::new(codec.map_err(super::explain)?))
+        let (name, steps) = unrefined(&self.codec);
+        let pack = shared.ready_pack((name != DEFAULT_CODEC).then_some(name))?;
+        let refiner = match steps {
+            0 => None,
+            _ => Some(shared.addition(Addition::Refiner, &pack).map_err(|error| explain::models(&error))?),
+        };
+        let mut codec =
+            Image::new(&self.codec, pack, self.threads, &self.rates, self.effort).map_err(super::explain)?;
+        if let Some(refiner) = refiner {
+            codec = codec.refined(&refiner, steps).map_err(super::explain)?;
+        }
+        Ok(Box::new(codec))
+    }
+}
+
+/// Between a codec's name and the steps of the refiner.
+const REFINED: &str = "+refine-";
+
+/// The name of a codec with so many steps of the refiner.
+pub fn refined(name: &str, steps: u8) -> String {
+    match steps {
+        0 => name.to_owned(),
+        _ => format!("{name}{REFINED}{steps}"),
+    }
+}
+
+/// The name of the codec without the refiner, and its steps.
+fn unrefined(name: &str) -> (&str, u8) {
+    let parts = name.rsplit_once(REFINED);
+    parts.and_then(|(name, steps)| Some((name, steps.parse().ok()?))).unwrap_or((name, 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_the_steps() {
+        for (name, steps) in [("tessera", 0), ("tessera", 2), ("image-f16-2", 32)] {
+            assert_eq!(unrefined(&refined(name, steps)), (name, steps));
+        }
     }
 }

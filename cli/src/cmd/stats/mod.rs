@@ -167,9 +167,7 @@ fn tokens(file: &container::File, pack: &PackHandle) -> Result<TokenGrid> {
     let shape = grid_shape(&file.header, pack);
     let depths = file.header.rung.depths(pack.full_depth());
     let prior = pack.prior(file.header.prior)?;
-    file.bands()
-        .and_then(|coded| bands::decode_bands(&coded, shape, &depths, prior, &Limits::default(), 1))
-        .map_err(|error| explain::core(&error))
+    file.tokens(shape, &depths, prior, &Limits::default(), 1).map_err(|error| explain::core(&error))
 }
 
 /// The token grid of a picture: one position per stride, rows before columns.

@@ -25,6 +25,8 @@ const ANCILLARY: u8 = 1 << 7;
 pub enum ChunkKind {
     /// One band of entropy-coded tokens; the sequence number is the band's. Critical.
     Tokens,
+    /// Entropy-coded tokens of an image, spread over it; the sequence number is the packet's. Critical.
+    Interleaved,
     /// The alpha plane of an image. Critical.
     Alpha,
     /// Entropy-coded tokens of a live stream; the sequence number counts packets. Critical.
@@ -46,8 +48,9 @@ pub enum ChunkKind {
 }
 
 impl ChunkKind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Tokens,
+        Self::Interleaved,
         Self::Alpha,
         Self::Exif,
         Self::Icc,
@@ -68,6 +71,7 @@ impl ChunkKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Tokens => "tokens",
+            Self::Interleaved => "interleaved",
             Self::Alpha => "alpha",
             Self::Exif => "exif",
             Self::Icc => "icc",
@@ -92,6 +96,7 @@ impl ChunkKind {
             Self::Attribute => 9,
             Self::Mesh => 10,
             Self::Levels => 11,
+            Self::Interleaved => 14,
         }
     }
 }
@@ -128,6 +133,11 @@ impl Chunk {
                 self.sequence
             ))),
         }
+    }
+
+    /// The chunk of one of [`packets`](crate::entropy::packets).
+    pub fn interleaved(sequence: u32, payload: Vec<u8>) -> Self {
+        Self { kind: ChunkKind::Interleaved, sequence, token_crc: None, payload }
     }
 
     /// A chunk of other content.

@@ -6,9 +6,12 @@ use super::bytes::Bytes;
 use super::chunk::{Chunk, ChunkKind, Owner, RawChunk};
 use super::header::Header;
 use super::numbering::Numbering;
-use crate::entropy::bands::CodedBand;
+use crate::entropy::TokenPrior;
+use crate::entropy::bands::{self, CodedBand};
+use crate::entropy::packets;
 use crate::error::{Error, Result};
 use crate::limits::{self, Limits};
+use crate::token::{GridShape, TokenGrid};
 
 /// A whole file, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +41,36 @@ impl File {
             }
         }
         tokens.into_iter().map(Chunk::band).collect()
+    }
+}
+
+impl File {
+    /// The tokens of a file of bands or of packets, on up to `threads` threads.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if bands or packets are missing, or there are both, and those of
+    /// [`decode_bands`](bands::decode_bands) and [`decode_packets`](packets::decode_packets).
+    pub fn tokens(
+        &self,
+        shape: GridShape,
+        depths: &[u8],
+        prior: &dyn TokenPrior,
+        limits: &Limits,
+        threads: usize,
+    ) -> Result<TokenGrid> {
+        let mut interleaved: Vec<&Chunk> = self.of_kind(ChunkKind::Interleaved).collect();
+        if interleaved.is_empty() {
+            return bands::decode_bands(&self.bands()?, shape, depths, prior, limits, threads);
+        }
+        if self.of_kind(ChunkKind::Tokens).next().is_some() {
+            return Err(Error::corrupt("the file has tokens both in bands and in packets"));
+        }
+        interleaved.sort_by_key(|chunk| chunk.sequence);
+        if let Some((n, _)) = (0..).zip(&interleaved).find(|(n, chunk)| chunk.sequence != *n) {
+            return Err(Error::corrupt(format!("packet {n} of the tokens is missing")));
+        }
+        let coded: Vec<&[u8]> = interleaved.iter().map(|chunk| &chunk.payload[..]).collect();
+        packets::decode_packets(&coded, shape, depths, prior, limits, threads)
     }
 }
 

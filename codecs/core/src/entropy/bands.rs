@@ -189,7 +189,7 @@ pub fn insert(grid: &mut TokenGrid, band: &Band, tokens: &TokenGrid) -> Result<(
     Ok(())
 }
 
-const UNLIMITED: Limits = Limits {
+pub(super) const UNLIMITED: Limits = Limits {
     max_tokens: u64::MAX,
     max_pixels: u64::MAX,
     max_samples: u64::MAX,
@@ -217,7 +217,11 @@ fn frame_range(grid: &TokenGrid, band: &Band) -> Range<usize> {
 }
 
 /// Runs `0..count` on up to `threads` threads and returns the results in order, or the first error.
-fn in_parallel<T: Send>(count: usize, threads: usize, job: impl Fn(usize) -> Result<T> + Sync) -> Result<Vec<T>> {
+pub(super) fn in_parallel<T: Send>(
+    count: usize,
+    threads: usize,
+    job: impl Fn(usize) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
     let threads = threads.min(count);
     if threads <= 1 {
         return (0..count).map(job).collect();

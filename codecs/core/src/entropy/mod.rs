@@ -8,6 +8,7 @@
 //! # Which one should I use?
 //!
 //! - [`bands::encode_bands`] and [`bands::decode_bands`] for whole grids: independent bands, in parallel.
+//! - [`packets`] in their place where packets may be lost: each leaves the neighbours of its tokens.
 //! - [`encode_tokens`] and [`decode_tokens`] for one stream.
 //! - [`TokenEncoder`] and [`TokenDecoder`] for several grids in one.
 //! - [`bands::search_bands`] (or [`encode_searched`] for one stream) to choose tokens that are cheap to
@@ -22,6 +23,7 @@ mod coding;
 mod logistic;
 mod mixer;
 mod network;
+pub mod packets;
 mod prior;
 mod range;
 mod searched;

@@ -1,7 +1,7 @@
 //! One encoding of latents that are at hand, at one rung and lambda.
 
 use tessera_core::container::{self, Chunk, Header, MediaShape, PackRef, PriorKind};
-use tessera_core::entropy::{Search, bands};
+use tessera_core::entropy::{Search, bands, packets};
 use tessera_core::{LatentShape, Rung};
 use tessera_models::ImagePack;
 
@@ -19,6 +19,8 @@ pub(super) struct Attempts<'a> {
     /// Chunks beside those of tokens.
     pub extra: Vec<Chunk>,
     pub candidates: usize,
+    /// Whether tokens are dealt to packets.
+    pub resilient: bool,
     pub threads: usize,
 }
 
@@ -36,15 +38,21 @@ impl Attempts<'_> {
         let prior = &self.parts.prior;
         let search = Search { lambda, candidates: if lambda > 0.0 { self.candidates } else { 1 } };
         let (latents, shape) = (self.latents, self.shape);
-        let grid = bands::search_bands(latents, shape, rung, codebook, prior, search, self.threads)?;
+        let find = if self.resilient { packets::search_packets } else { bands::search_bands };
+        let grid = find(latents, shape, rung, codebook, prior, search, self.threads)?;
         let decoded = codebook.dequantize(&grid)?;
         let squares = latents.iter().zip(&decoded).map(|(a, b)| f64::from(a - b).powi(2));
         let distortion = squares.sum();
 
-        let coded = bands::encode_bands(&grid, prior, self.threads)?;
-        let token_bytes = coded.iter().map(|band| band.bytes.len() as u64).sum();
-        let tokens = (0..).zip(coded).map(|(n, band)| Chunk::tokens(n, band));
-        let chunks: Vec<Chunk> = tokens.chain(self.extra.iter().cloned()).collect();
+        let mut chunks: Vec<Chunk> = if self.resilient {
+            let coded = packets::encode_packets(&grid, prior, self.threads)?;
+            (0..).zip(coded).map(|(n, bytes)| Chunk::interleaved(n, bytes)).collect()
+        } else {
+            let coded = bands::encode_bands(&grid, prior, self.threads)?;
+            (0..).zip(coded).map(|(n, band)| Chunk::tokens(n, band)).collect()
+        };
+        let token_bytes = chunks.iter().map(|chunk| chunk.payload.len() as u64).sum();
+        chunks.extend(self.extra.iter().cloned());
         let header = Header { pack: self.pack.clone(), rung, prior: PriorKind::Trained, media: self.media.clone() };
         let file = container::write(&header, &chunks)?;
         Ok(Trial { rung, lambda, bytes: file.len() as u64, distortion, result: Written { file, token_bytes } })

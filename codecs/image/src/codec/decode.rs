@@ -1,11 +1,12 @@
 //! Decoding.
 
 use tessera_core::container::{self, Chunk, ChunkKind, Color, Header, MediaShape, PriorKind};
-use tessera_core::entropy::{TokenPrior, UniformPrior, bands};
-use tessera_core::{GridShape, Limits};
+use tessera_core::entropy::{TokenPrior, UniformPrior};
+use tessera_core::{GridShape, Limits, TokenGrid};
 
 use super::{DecodeOptions, ImageCodec, pack_name, salvage};
 use crate::alpha;
+use crate::conceal::Known;
 use crate::error::{Error, Result};
 use crate::picture::Picture;
 use crate::tiles::{Canvas, Tiling, latent_shape};
@@ -17,6 +18,17 @@ pub struct Decoded {
     pub picture: Picture,
     /// What was lost of a damaged file, one sentence each. Empty unless salvaging.
     pub losses: Vec<String>,
+    /// Tokens of the first level.
+    pub tokens: u64,
+    /// How many of them are lost.
+    pub lost_tokens: u64,
+}
+
+/// The tokens of a file, and which of them arrived.
+#[derive(Debug)]
+pub(super) struct Received {
+    pub grid: TokenGrid,
+    pub known: Known,
 }
 
 /// What the tokens of a file are, checked against pack and limits.
@@ -34,34 +46,34 @@ impl ImageCodec {
     /// # Errors
     /// [`Error::PackMismatch`] if the file was made with another pack, [`Error::Core`] if it is truncated,
     /// damaged, exceeds the limits or needs a newer version, [`Error::Models`] if ONNX Runtime is missing
-    /// or fails. When salvaging, damage is an error only if no tokens survive.
+    /// or fails, [`Error::Parameter`] if options ask for a refiner or a masked-token model that the codec does not have. When salvaging, damage is an
+    /// error only if no tokens survive.
     pub fn decode(&mut self, bytes: &[u8], options: &DecodeOptions) -> Result<Decoded> {
+        options.check()?;
         let limits = &options.limits;
-        let (header, chunks, mut losses) = if options.salvage {
+        let (file, mut losses) = if options.salvage {
             let found = container::salvage(bytes, limits)?;
             let losses = found.losses.iter().map(salvage::describe).collect();
-            (found.header, found.chunks, losses)
+            (container::File { header: found.header, chunks: found.chunks }, losses)
         } else {
-            let file = container::read(bytes, limits)?;
-            (file.header, file.chunks, Vec::new())
+            (container::read(bytes, limits)?, Vec::new())
         };
-        self.check_pack(&header)?;
+        let container::File { header, chunks } = &file;
+        self.check_pack(header)?;
         let MediaShape::Image { width, height, color, alpha } = header.media else {
             return Err(tessera_core::Error::Unsupported {
                 what: "the file holds no image; use a newer version of this program".to_owned(),
             }
             .into());
         };
-        let layout = self.layout(&header, (width, height), limits)?;
-        let latents = if options.salvage {
-            salvage::latents(&chunks, &layout, &self.parts.codebook, &mut losses)?
-        } else {
-            let bands = sorted_bands(&header, &chunks)?;
-            let TokenLayout { shape, prior, threads, .. } = layout;
-            let grid = bands::decode_bands(&bands, shape, &layout.depths, prior, limits, threads)?;
-            self.parts.codebook.dequantize(&grid)?
+        let layout = self.layout(header, (width, height), limits)?;
+        let received = match options.salvage {
+            true => salvage::tokens(chunks, &layout, &mut losses)?,
+            false => layout.tokens(&file)?,
         };
-        let alpha = match decode_alpha(&chunks, alpha, (width, height)) {
+        let rate = self.rate(header);
+        let latents = self.latents(&received, rate, options)?;
+        let alpha = match decode_alpha(chunks, alpha, (width, height)) {
             Err(error) if options.salvage => {
                 losses.push(format!("the alpha plane is lost, the picture is opaque: {error}"));
                 None
@@ -70,14 +82,20 @@ impl ImageCodec {
         };
         let gray = color == Color::Gray;
         let canvas = Canvas { width, height, gray };
-        let rgb = self.synthesise(&latents, canvas, Tiling::DECODER)?;
+        let mut rgb = self.synthesise(&latents, canvas, Tiling::DECODER)?;
+        if options.refine > 0 {
+            let bits = header.rung.bits_per_position(self.parts.codebook.full_depth());
+            rgb = self.refine(&rgb, &latents, canvas, Tiling::REFINER, (options.refine, bits, received.grid.crc()))?;
+        }
         let block = |kind| {
             let found = chunks.iter().find(|chunk| chunk.kind == kind);
             found.map(|chunk| chunk.payload.clone())
         };
         let picture =
             Picture { width, height, rgb, alpha, gray, icc: block(ChunkKind::Icc), exif: block(ChunkKind::Exif) };
-        Ok(Decoded { picture, losses })
+        let positions = &received.known.positions;
+        let (tokens, lost_tokens) = (positions.len() as u64, received.known.lost() as u64);
+        Ok(Decoded { picture, losses, tokens, lost_tokens })
     }
 
     fn check_pack(&self, header: &Header) -> Result<()> {
@@ -118,12 +136,19 @@ impl ImageCodec {
     }
 }
 
-fn sorted_bands(header: &Header, chunks: &[Chunk]) -> Result<Vec<bands::CodedBand>> {
-    let file = container::File {
-        header: header.clone(),
-        chunks: chunks.iter().filter(|chunk| chunk.kind == ChunkKind::Tokens).cloned().collect(),
-    };
-    Ok(file.bands()?)
+impl TokenLayout<'_> {
+    /// Whether the tokens are dealt to packets. A file with both forms counts as one of bands.
+    pub fn interleaved(&self, chunks: &[Chunk]) -> bool {
+        let has = |kind| chunks.iter().any(|chunk| chunk.kind == kind);
+        has(ChunkKind::Interleaved) && !has(ChunkKind::Tokens)
+    }
+
+    /// All tokens of a whole file.
+    fn tokens(&self, file: &container::File) -> Result<Received> {
+        let &TokenLayout { shape, prior, limits, threads, .. } = self;
+        let grid = file.tokens(shape, &self.depths, prior, limits, threads)?;
+        Ok(Received { grid, known: Known::everything(shape.y as usize, shape.x as usize) })
+    }
 }
 
 fn decode_alpha(chunks: &[Chunk], expected: bool, (width, height): (u32, u32)) -> Result<Option<Vec<u8>>> {

@@ -97,6 +97,7 @@ impl ImageCodec {
             latents: &latents,
             extra: metadata,
             candidates: options.candidates(),
+            resilient: options.resilient,
             threads: self.threads,
         };
         Encoding { picture, ladder, attempts, tried: 0 }.aim(options.target)

@@ -27,6 +27,8 @@ pub struct Inspection {
     pub bpp: f64,
     /// Bytes of entropy-coded tokens.
     pub token_bytes: u64,
+    /// Packets that the tokens are dealt to, 0 for a file that is not resilient.
+    pub packets: u32,
     /// Bytes of the alpha plane.
     pub alpha_bytes: u64,
     /// Bytes of EXIF and ICC blocks.
@@ -62,7 +64,9 @@ pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspection> {
         rung: header.rung,
         prior: header.prior,
         bpp: 8.0 * bytes.len() as f64 / (f64::from(width) * f64::from(height)),
-        token_bytes: bytes_of(|kind| kind == ChunkKind::Tokens),
+        token_bytes: bytes_of(|kind| matches!(kind, ChunkKind::Tokens | ChunkKind::Interleaved)),
+        // At most the limit, which has 32 bits.
+        packets: file.of_kind(ChunkKind::Interleaved).count() as u32,
         alpha_bytes: bytes_of(|kind| kind == ChunkKind::Alpha),
         metadata_bytes: bytes_of(is_metadata),
         parts,

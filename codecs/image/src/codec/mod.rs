@@ -1,5 +1,6 @@
 //! Pictures to `.tsr` bytes and back.
 
+mod additions;
 mod attempt;
 mod decode;
 mod encode;
@@ -16,10 +17,11 @@ use tessera_models::{ImagePack, Pack, Session};
 use crate::error::Result;
 use crate::picture::Picture;
 use crate::tiles::{self, Canvas, Tiling};
+use additions::Additions;
 pub use decode::Decoded;
 pub use encode::Encoded;
 pub use inspect::{Inspection, inspect};
-pub use options::{CodecOptions, DecodeOptions, EncodeOptions, Target};
+pub use options::{CodecOptions, Concealment, DecodeOptions, EncodeOptions, MAX_STEPS, Target};
 
 /// Pictures of more pixels than this have one session at a time: each keeps the memory of its largest window.
 const LARGE: u64 = 1 << 24;
@@ -35,6 +37,7 @@ pub struct ImageCodec {
     threads: usize,
     encoder: Option<Session>,
     decoder: Option<Session>,
+    additions: Additions,
 }
 
 impl ImageCodec {
@@ -44,7 +47,14 @@ impl ImageCodec {
     /// [`Error::Models`](crate::Error::Models) if the pack is damaged or no image pack.
     pub fn new(pack: Arc<Pack>, options: CodecOptions) -> Result<Self> {
         let parts = pack.image()?;
-        Ok(Self { pack, parts, threads: options.threads.max(1), encoder: None, decoder: None })
+        Ok(Self {
+            pack,
+            parts,
+            threads: options.threads.max(1),
+            encoder: None,
+            decoder: None,
+            additions: Additions::default(),
+        })
     }
 
     /// The pack.
@@ -83,7 +93,7 @@ impl ImageCodec {
     }
 }
 
-fn ready(slot: &mut Option<Session>, load: impl FnOnce() -> tessera_models::Result<Session>) -> Result<&mut Session> {
+fn ready<S>(slot: &mut Option<S>, load: impl FnOnce() -> tessera_models::Result<S>) -> Result<&mut S> {
     Ok(match slot {
         Some(session) => session,
         None => slot.insert(load()?),

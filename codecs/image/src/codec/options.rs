@@ -57,11 +57,13 @@ pub struct EncodeOptions {
     /// Whether the picture's EXIF and ICC blocks go into the file. Without, a picture that has an ICC
     /// profile is converted to sRGB first.
     pub metadata: Metadata,
+    /// Whether tokens are dealt to packets of which each can be lost: what is lost has neighbours all around. Costs bytes.
+    pub resilient: bool,
 }
 
 impl Default for EncodeOptions {
     fn default() -> Self {
-        Self { target: Target::Quality(50.0), effort: 5, metadata: Metadata::Strip }
+        Self { target: Target::Quality(50.0), effort: 5, metadata: Metadata::Strip, resilient: false }
     }
 }
 
@@ -94,4 +96,36 @@ pub struct DecodeOptions {
     pub limits: Limits,
     /// Decode what survives of a damaged file instead of refusing it.
     pub salvage: bool,
+    /// What stands in for lost tokens. Default: [`Concealment::Likely`].
+    pub conceal: Concealment,
+    /// Let the masked-token model say what coarse tokens leave open. Needs one, see [`ImageCodec::add`](super::ImageCodec::add). Does nothing for
+    /// files of full first levels.
+    pub heal: bool,
+    /// Steps of the refiner, at most [`MAX_STEPS`]; 0 leaves the picture as it is decoded. More than 0 need a refiner, see
+    /// [`ImageCodec::add`](super::ImageCodec::add); those that ship are trained for 1, 2 and 5.
+    pub refine: u8,
+}
+
+/// Most steps of the refiner.
+pub const MAX_STEPS: u8 = 32;
+
+/// What stands in for lost tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Concealment {
+    /// What the masked-token model expects, where the codec has one, else [`Mean`](Self::Mean).
+    #[default]
+    Likely,
+    /// A mixture of the nearest known tokens in four directions.
+    Mean,
+    /// The nearest known token in the row or column.
+    Repeat,
+}
+
+impl DecodeOptions {
+    pub(super) fn check(&self) -> Result<()> {
+        match self.refine {
+            0..=MAX_STEPS => Ok(()),
+            _ => Err(Error::parameter(format!("the refiner takes at most {MAX_STEPS} steps"))),
+        }
+    }
 }

@@ -1,11 +1,11 @@
 //! What survives of damaged files.
 
-use tessera_core::TokenGrid;
 use tessera_core::container::{Chunk, ChunkKind, Loss};
-use tessera_core::entropy::bands;
-use tessera_core::vq::ResidualCodebook;
+use tessera_core::entropy::{bands, packets};
+use tessera_core::{Error as CoreError, TokenGrid};
 
-use super::decode::TokenLayout;
+use super::decode::{Received, TokenLayout};
+use crate::conceal::Known;
 use crate::error::{Error, Result};
 
 /// A loss as a sentence.
@@ -16,28 +16,35 @@ pub(super) fn describe(loss: &Loss) -> String {
     }
 }
 
-/// Latents `[y][x][dim]` of the bands that decode; rows of the others are interpolated from those around them.
+/// The bands or packets that decode; the tokens of others are zeros and not known.
 ///
 /// # Errors
-/// `Corrupt` if no band decodes.
-pub(super) fn latents(
-    chunks: &[Chunk],
-    layout: &TokenLayout<'_>,
-    codebook: &ResidualCodebook,
-    losses: &mut Vec<String>,
-) -> Result<Vec<f32>> {
+/// `Corrupt` if nothing decodes.
+pub(super) fn tokens(chunks: &[Chunk], layout: &TokenLayout<'_>, losses: &mut Vec<String>) -> Result<Received> {
+    let received = match layout.interleaved(chunks) {
+        true => of_packets(chunks, layout, losses)?,
+        false => of_bands(chunks, layout, losses)?,
+    };
+    if !received.known.positions.contains(&true) {
+        return Err(Error::corrupt("no tokens survive; fetch a good copy of the file"));
+    }
+    Ok(received)
+}
+
+fn of_bands(chunks: &[Chunk], layout: &TokenLayout<'_>, losses: &mut Vec<String>) -> Result<Received> {
     let TokenLayout { shape, depths, prior, limits, .. } = layout;
     let mut grid = TokenGrid::with_limits(*shape, depths, limits)?;
-    let mut known = vec![false; shape.y as usize];
+    let columns = shape.x as usize;
+    let mut known = Known::nothing(shape.y as usize, columns);
     for (n, band) in (0u32..).zip(bands::split(*shape, limits)?) {
         let is_band = |chunk: &&Chunk| chunk.kind == ChunkKind::Tokens && chunk.sequence == n;
         let decoded = match chunks.iter().find(is_band) {
             Some(chunk) => chunk.band().and_then(|coded| bands::decode_band(&band, &coded, depths, *prior, limits)),
-            None => Err(tessera_core::Error::Truncated { what: "its chunk is missing".to_owned() }),
+            None => Err(missing()),
         };
         let rows = band.rows.start as usize..band.rows.end as usize;
         match decoded.and_then(|tokens| bands::insert(&mut grid, &band, &tokens)) {
-            Ok(()) => known[rows].fill(true),
+            Ok(()) => known.positions[rows.start * columns..rows.end * columns].fill(true),
             Err(error) => losses.push(format!(
                 "token rows {} to {} of {} are lost and filled from those around them: {error}",
                 rows.start,
@@ -46,45 +53,44 @@ pub(super) fn latents(
             )),
         }
     }
-    let mut latents = codebook.dequantize(&grid)?;
-    if !known.contains(&true) {
-        return Err(Error::corrupt("no tokens survive; fetch a good copy of the file"));
-    }
-    conceal(&mut latents, &known);
-    Ok(latents)
+    Ok(Received { grid, known })
 }
 
-/// Rows that are not known become mixtures of the nearest known ones above and below.
-fn conceal(latents: &mut [f32], known: &[bool]) {
-    let row = latents.len() / known.len();
-    for y in (0..known.len()).filter(|&y| !known[y]) {
-        let above = known[..y].iter().rposition(|&known| known);
-        let below = known[y..].iter().position(|&known| known).map(|n| y + n);
-        let weight = match (above, below) {
-            (Some(above), Some(below)) => (y - above) as f32 / (below - above) as f32,
-            _ => 0.0,
+fn of_packets(chunks: &[Chunk], layout: &TokenLayout<'_>, losses: &mut Vec<String>) -> Result<Received> {
+    let TokenLayout { shape, depths, prior, limits, .. } = layout;
+    let mut grid = TokenGrid::with_limits(*shape, depths, limits)?;
+    let mut known = Known::nothing(shape.y as usize, shape.x as usize);
+    let all = packets::split(*shape, limits)?;
+    let mut lost: Vec<String> = Vec::new();
+    let mut first_error = None;
+    for (n, packet) in (0u32..).zip(&all) {
+        let is_packet = |chunk: &&Chunk| chunk.kind == ChunkKind::Interleaved && chunk.sequence == n;
+        let decoded = match chunks.iter().find(is_packet) {
+            Some(chunk) => packets::decode_packet(packet, &chunk.payload, depths, *prior, limits),
+            None => Err(missing()),
         };
-        let Some(first) = above.or(below) else {
-            return;
-        };
-        let second = below.unwrap_or(first);
-        for n in 0..row {
-            let (a, b) = (latents[first * row + n], latents[second * row + n]);
-            latents[y * row + n] = a + weight * (b - a);
+        match decoded.and_then(|tokens| packets::insert(&mut grid, packet, &tokens)) {
+            Ok(()) => packet.places(shape.x).for_each(|place| known.positions[place] = true),
+            Err(error) => {
+                lost.push(n.to_string());
+                first_error.get_or_insert(error);
+            }
         }
     }
+    if let Some(error) = first_error {
+        const NAMED: usize = 8;
+        let more = if lost.len() > NAMED { ", …" } else { "" };
+        losses.push(format!(
+            "{} of {} packets are lost, {:.1} % of the tokens, and concealed: {}{more}: {error}",
+            lost.len(),
+            all.len(),
+            100.0 * known.lost() as f64 / known.positions.len() as f64,
+            lost[..lost.len().min(NAMED)].join(", "),
+        ));
+    }
+    Ok(Received { grid, known })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lost_rows_are_mixed_from_the_nearest_known_ones() {
-        let mut latents = vec![9.0, 9.0, 1.0, 2.0, 9.0, 9.0, 9.0, 9.0, 9.0, 9.0, 5.0, 6.0, 9.0, 9.0];
-        let known = [false, true, false, false, false, true, false];
-        conceal(&mut latents, &known);
-        let expected = [1.0, 2.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0, 5.0, 5.0, 6.0, 5.0, 6.0];
-        assert_eq!(latents, expected);
-    }
+fn missing() -> CoreError {
+    CoreError::Truncated { what: "its chunk is missing".to_owned() }
 }

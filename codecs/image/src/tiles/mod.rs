@@ -6,10 +6,13 @@
 
 mod analysis;
 mod pixels;
+mod refinement;
 mod spans;
 mod synthesis;
 
 pub(crate) use analysis::{analyse, latent_shape};
+pub(crate) use refinement::{Refinement, refine};
+pub(crate) use spans::spans;
 pub(crate) use synthesis::{Canvas, synthesise};
 
 /// How a picture is cut, in tokens.
@@ -29,6 +32,12 @@ impl Tiling {
 
     /// Of the decoder: pixels differ from those of the whole picture by at most a level.
     pub const DECODER: Self = Self { window: 72, margin: 12 };
+
+    /// Of the refiner: samples differ from those of the whole picture by at most a level, in five steps too.
+    pub const REFINER: Self = Self { window: 64, margin: 10 };
+
+    /// Of the masked-token model, which gives thousands of odds for each token.
+    pub const MASKED: Self = Self { window: 56, margin: 14 };
 
     /// The whole picture at once.
     #[cfg(test)]

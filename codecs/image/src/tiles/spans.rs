@@ -6,7 +6,7 @@ use super::Tiling;
 
 /// One window along one axis, in tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Span {
+pub(crate) struct Span {
     /// What the network sees.
     pub seen: Range<u32>,
     /// What is kept of its output.
@@ -14,7 +14,7 @@ pub(super) struct Span {
 }
 
 /// Windows whose kept parts fill `0..total`, in order.
-pub(super) fn spans(total: u32, tiling: Tiling) -> Vec<Span> {
+pub(crate) fn spans(total: u32, tiling: Tiling) -> Vec<Span> {
     let Tiling { window, margin } = tiling;
     let window = window.min(total);
     let mut spans: Vec<Span> = Vec::new();

@@ -86,7 +86,7 @@ fn claims_beyond_the_limits_or_the_pack_are_refused() {
     let huge = container::write(&header, &read.chunks).unwrap();
     assert!(refused(&huge, false).is_some() && refused(&huge, true).is_some());
     let limits = Limits { max_pixels: 90 * 70 - 1, ..Limits::default() };
-    assert!(codec().decode(&file, &DecodeOptions { limits, salvage: false }).is_err());
+    assert!(codec().decode(&file, &DecodeOptions { limits, ..Default::default() }).is_err());
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod additions;
 mod damage;
 mod fixture;
+mod packets;
 mod pictures;
 mod targets;

@@ -19,7 +19,8 @@ fn a_size_is_never_exceeded_and_well_used() {
     for effort in [0, 4] {
         for size in [150, 250, 333, 512, 800] {
             for picture in [&photo, &soft] {
-                let options = EncodeOptions { target: Target::Size(size), effort, metadata: Metadata::Keep };
+                let options =
+                    EncodeOptions { target: Target::Size(size), effort, metadata: Metadata::Keep, resilient: false };
                 let result = codec().encode(picture, &options);
                 match result {
                     Ok(encoded) => {

@@ -1,0 +1,148 @@
+//! Packs that add to an image pack: a residual refiner, a masked-token model.
+//!
+//! They are packs of their own, so that the pack that files name stays what it is, and say by hash which one they belong to.
+
+use serde::Deserialize;
+
+use super::{Graph, Pack, hex};
+use crate::Result;
+
+/// What a refiner pack adds.
+#[derive(Clone, Debug, Deserialize)]
+pub struct RefinerSection {
+    /// First eight bytes of the hash of the image pack that it was trained for, 16 lower-case hexadecimal digits.
+    pub base: String,
+    /// Pixels per token along each side.
+    pub stride: u32,
+    /// Components of a latent vector.
+    pub dim: usize,
+    /// Bits of one full level: the rate that is told as 0.
+    pub depth: u8,
+    /// Standard deviation of the noise added to samples from -1 to 1, at that rate.
+    pub noise: f32,
+    /// Bits per position that halve the noise.
+    pub noise_halves: f32,
+    /// The graph, see [`RefinerPack::graph`].
+    pub graph: String,
+}
+
+/// What a masked-token pack adds.
+#[derive(Clone, Debug, Deserialize)]
+pub struct MaskedSection {
+    /// As [`RefinerSection::base`].
+    pub base: String,
+    /// Components of a latent vector.
+    pub dim: usize,
+    /// Depth of the first level's tree, bits.
+    pub depth: u8,
+    /// The graph, see [`MaskedPack::graph`].
+    pub graph: String,
+}
+
+/// The graph of a refiner pack and what it is run with.
+#[derive(Clone, Debug)]
+pub struct RefinerPack {
+    /// Pictures f32 [1,6,H,W] in [-1,1] (the one at this time, the decoded one), sides multiples of the stride, and condition f32
+    /// [1,dim+2,H/stride,W/stride] (latent, time from 0 to 1, rate as log2(bits per position / depth)) → the clean picture f32 [1,3,H,W].
+    pub graph: Graph,
+    /// Its numbers.
+    pub section: RefinerSection,
+}
+
+/// The graph of a masked-token pack.
+#[derive(Clone, Debug)]
+pub struct MaskedPack {
+    /// f32 [1,dim+2,h,w] (latent or zeros, known bits of the first level over its depth, rate as [`RefinerPack::graph`] is told) → log odds f32
+    /// [1,2^depth,h,w] of a 1 at each inner node of the first level's tree in heap order; node 0 is unused.
+    pub graph: Graph,
+    /// Its numbers.
+    pub section: MaskedSection,
+}
+
+impl RefinerSection {
+    /// Whether the numbers make sense.
+    pub(super) fn fits(&self) -> bool {
+        let noise = self.noise.is_finite() && (0.0..=4.0).contains(&self.noise);
+        let halves = self.noise_halves.is_finite() && self.noise_halves >= 1.0;
+        self.stride == 16 && noise && halves && shape_fits(self.dim, self.depth) && is_hash(&self.base)
+    }
+}
+
+impl MaskedSection {
+    /// Whether the numbers make sense.
+    pub(super) fn fits(&self) -> bool {
+        shape_fits(self.dim, self.depth) && is_hash(&self.base)
+    }
+}
+
+fn shape_fits(dim: usize, depth: u8) -> bool {
+    (1..=256).contains(&dim) && (1..=tessera_core::MAX_DEPTH).contains(&depth)
+}
+
+fn is_hash(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c))
+}
+
+impl RefinerPack {
+    pub(super) fn read(pack: &Pack) -> Result<Self> {
+        let section = pack.manifest.refiner.as_ref();
+        let section = section.ok_or_else(|| pack.damaged("it has no table [refiner], so it is no refiner"))?;
+        Ok(Self { graph: pack.graph(&section.graph)?, section: section.clone() })
+    }
+}
+
+impl MaskedPack {
+    pub(super) fn read(pack: &Pack) -> Result<Self> {
+        let section = pack.manifest.masked.as_ref();
+        let section =
+            section.ok_or_else(|| pack.damaged("it has no table [masked], so it is no masked-token model"))?;
+        Ok(Self { graph: pack.graph(&section.graph)?, section: section.clone() })
+    }
+}
+
+/// What a pack adds to an image pack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Addition {
+    /// A residual refiner.
+    Refiner,
+    /// A masked-token model.
+    Masked,
+}
+
+impl Addition {
+    /// What messages call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Refiner => "refiner",
+            Self::Masked => "masked-token model",
+        }
+    }
+}
+
+impl Pack {
+    /// What the pack adds, if it adds to the image pack with this hash.
+    pub fn adds_to(&self, base: [u8; 8]) -> Option<Addition> {
+        let base = hex(&base);
+        match (&self.manifest.refiner, &self.manifest.masked) {
+            (Some(refiner), _) if refiner.base == base => Some(Addition::Refiner),
+            (_, Some(masked)) if masked.base == base => Some(Addition::Masked),
+            _ => None,
+        }
+    }
+
+    /// The graph of a refiner pack.
+    ///
+    /// # Errors
+    /// [`Error::PackDamaged`](crate::Error::PackDamaged) where a part is damaged or the pack is no refiner.
+    pub fn refiner(&self) -> Result<RefinerPack> {
+        RefinerPack::read(self)
+    }
+
+    /// The graph of a masked-token pack.
+    ///
+    /// # Errors
+    /// [`Error::PackDamaged`](crate::Error::PackDamaged) where a part is damaged or the pack is no masked-token model.
+    pub fn masked(&self) -> Result<MaskedPack> {
+        MaskedPack::read(self)
+    }
+}
