@@ -41,11 +41,12 @@ test-browser: ## the pages of a report and of the live server in headless Chromi
 
 # Not part of `make test`: PyTorch is large. IMPORT keeps its environment.
 IMPORT ?= target/import
-test-import: setup ## WavTokenizer checkpoints of random weights through importer and program, beside PyTorch
+test-import: setup ## checkpoints of random weights through importers and program, beside PyTorch
 	@[ -x $(IMPORT)/bin/python ] || python3 -m venv $(IMPORT)
 	$(IMPORT)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(IMPORT)/bin/python -m pip install --quiet --disable-pip-version-check --group models/pyproject.toml:import
 	$(CARGO) build --release --locked -p tessera-cli
+	$(IMPORT)/bin/python -W ignore models/import/test_images.py target/release/tessera
 	$(IMPORT)/bin/python -W ignore models/import/test_wavtokenizer.py target/release/tessera
 
 bench: setup ## criterion benches: whole encode and decode, token coding

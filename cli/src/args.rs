@@ -37,6 +37,7 @@ Examples:
   tessera serve                                 speech as tokens, live, in the browser
   tessera info photo.tsr                        what is in a file, byte by byte
   tessera eval photos/ -o report/               bits against quality, beside JPEG, WebP, ...
+  tessera models pull                           published models to be had
   tessera doctor                                is everything in place?
 
 Exit codes:
@@ -54,6 +55,8 @@ Errors are one line on standard error: tessera: <file>: <what happened>; <what t
 Environment:
   TESSERA_MODELS    folder with model packs, searched after --models
   TESSERA_ORT_LIB   ONNX Runtime library, used after --ort-lib
+  TESSERA_PYTHON    Python with PyTorch for 'tessera models pull', used after --python
+  HF_HUB_CACHE      where Hugging Face's programs keep files, which pull uses too; else hub in HF_HOME
   TESSERA_KEY       what clients of 'tessera serve' must know, unless --key-file is given";
 
 #[derive(Debug, Subcommand)]

@@ -185,6 +185,11 @@ impl PackHandle {
         self.section.stride
     }
 
+    /// Whether its networks see pictures of so many positions in windows, though they should see them whole.
+    pub fn is_windowed(&self, positions: u64) -> bool {
+        self.section.whole.is_some_and(|whole| positions > whole.exact_tokens)
+    }
+
     pub fn full_depth(&self) -> u8 {
         self.section.depth
     }

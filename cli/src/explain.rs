@@ -32,6 +32,7 @@ pub fn models(error: &tessera_models::Error) -> Failure {
     let exit = match error {
         E::RuntimeMissing { .. } | E::RuntimeBroken { .. } | E::Graph { .. } => Exit::Runtime,
         E::PackMissing { .. } | E::PackDamaged { .. } => Exit::Pack,
+        E::Registry { .. } | E::NotPublished { .. } => Exit::Input,
         _ => Exit::Failed,
     };
     // These messages end with what to do.

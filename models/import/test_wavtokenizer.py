@@ -19,6 +19,7 @@ import numpy as np
 import soundfile
 import torch
 
+import checkpoint
 import wavtokenizer
 from wavtokenizer_network import VARIANTS, WavTokenizer
 
@@ -56,7 +57,7 @@ def speech(seconds: float) -> np.ndarray:
     return np.clip(np.rint(repeated * 32767), -32768, 32767).astype(np.int16)
 
 
-def checkpoint(rate: int, path: Path) -> WavTokenizer:
+def publish(rate: int, path: Path) -> WavTokenizer:
     """Writes a checkpoint of random weights; returns its network."""
     torch.manual_seed(rate)
     network = WavTokenizer(VARIANTS[rate]).eval()
@@ -98,7 +99,7 @@ class Import(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
         cls.root = Path(cls.folder.name)
-        cls.network = checkpoint(cls.rate, cls.root / "published.ckpt")
+        cls.network = publish(cls.rate, cls.root / "published.ckpt")
         shape = cls.network.shape
         (cls.root / "config.yaml").write_text(CONFIG.format(strides=list(reversed(shape.strides)), n_fft=shape.n_fft, hop=shape.hop))
         cls.id = f"wavtokenizer-{cls.rate}"
@@ -201,7 +202,7 @@ class Import(unittest.TestCase):
         self.assertEqual(len(done.stderr.strip().splitlines()), 1)
 
     def test_checkpoints_of_something_else_are_named(self):
-        state, _ = wavtokenizer.select(wavtokenizer.read_checkpoint(self.root / "published.ckpt"))
+        state, _ = wavtokenizer.select(checkpoint.read(self.root / "published.ckpt"))
         gamma, bias = "backbone.convnext.3.gamma", "head.out.bias"
         for change, said in (
             ({gamma: None}, f"missing: {gamma} [768]"),
@@ -219,7 +220,7 @@ class Import(unittest.TestCase):
             wavtokenizer.check_config(self.root / "other.yaml", self.network.shape)
         (self.root / "letter.ckpt").write_text("Dear all")
         with self.assertRaisesRegex(wavtokenizer.Misfit, "no checkpoint"):
-            wavtokenizer.read_checkpoint(self.root / "letter.ckpt")
+            checkpoint.read(self.root / "letter.ckpt")
 
 
 class At40(Import):

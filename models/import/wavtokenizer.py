@@ -13,44 +13,26 @@ numbering, so tokens are those of the published program. The weights are not par
 """
 
 import argparse
-import io
 import sys
 from pathlib import Path
 
-import onnx
 import torch
 from safetensors.torch import save
 from torch import nn
 from torch.nn.utils import remove_weight_norm
 
+import checkpoint
+from checkpoint import Misfit
 from wavtokenizer_network import ConditionedNorm, Shape, WavTokenizer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "training"))
 import pack  # noqa: E402
 
-OPSET = 17
 KEPT = ("feature_extractor.encodec.encoder.", "feature_extractor.encodec.quantizer.", "backbone.", "head.")
 # The codebook's state in training.
 AVERAGES = tuple(f"feature_extractor.encodec.quantizer.vq.layers.0._codebook.{name}" for name in ("inited", "cluster_size", "embed_avg"))
 # Tokens that are decoded at once; up to 60 s the graph sees all of the sound, beyond it windows of 15 s with what the convolutions reach.
 WHOLE_SECONDS, WINDOW_SECONDS, REACH_TOKENS, LOCAL_TOKENS = 60, 15, 47, 4
-
-
-class Misfit(Exception):
-    """A checkpoint of another architecture, in words."""
-
-
-def read_checkpoint(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a checkpoint. Nothing in the file is run."""
-    try:
-        file = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception as error:
-        raise Misfit(f"{path}: it is no checkpoint that can be read without running code from it ({str(error).splitlines()[0]})") from error
-    state = file.get("state_dict", file) if isinstance(file, dict) else {}
-    tensors = {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
-    if not tensors:
-        raise Misfit(f"{path}: it holds no tensors by name")
-    return tensors
 
 
 def select(state: dict[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor], dict[str, int]]:
@@ -67,11 +49,7 @@ def select(state: dict[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor], dic
 def shape_of(state: dict[str, torch.Tensor]) -> Shape:
     """The shape that the tensors have."""
 
-    def sides(name: str) -> tuple[int, ...]:
-        if name not in state:
-            raise Misfit(f"it is no WavTokenizer checkpoint: {name} is missing")
-        return tuple(state[name].shape)
-
+    sides = lambda name: checkpoint.sides(state, name, "WavTokenizer")
     encoder = "feature_extractor.encodec.encoder.model"
     strides = tuple(sides(f"{encoder}.{3 * i}.conv.conv.weight_v")[2] // 2 for i in range(1, 5))
     codewords, latent = sides("feature_extractor.encodec.quantizer.vq.layers.0._codebook.embed")
@@ -113,16 +91,7 @@ def load(state: dict[str, torch.Tensor]) -> WavTokenizer:
     """The network with the tensors of a checkpoint; every one must be there, of its shape, and no other."""
     shape = shape_of(state)
     network = WavTokenizer(shape).eval()
-    expected = network.state_dict()
-    report = [f"  missing: {name} {list(expected[name].shape)}" for name in expected.keys() - state.keys()]
-    report += [f"  unexpected: {name} {list(state[name].shape)}" for name in state.keys() - expected.keys()]
-    shared = expected.keys() & state.keys()
-    misshapen = [name for name in shared if expected[name].shape != state[name].shape]
-    report += [f"  {name} is {list(state[name].shape)} where {list(expected[name].shape)} belongs" for name in misshapen]
-    report += [f"  {name} holds numbers that are not finite" for name in shared if not state[name].isfinite().all()]
-    if report:
-        raise Misfit(f"{len(report)} tensors do not fit:\n" + "\n".join(sorted(report)))
-    network.load_state_dict({name: value.float() for name, value in state.items()})
+    checkpoint.fill(network, state)
     if not torch.allclose(network.head.istft.window, torch.hann_window(shape.n_fft), atol=1e-5):
         raise Misfit("head.istft.window is no Hann window")
     return network
@@ -159,13 +128,7 @@ def graph(network: WavTokenizer, name: str) -> bytes:
     example = torch.randn(1, 7 * shape.hop + 3) if name == "encoder" else torch.randn(7, shape.latent)
     inputs, outputs = {"encoder": ("samples", "features"), "tail": ("features", "latent"), "decoder": ("latent", "spectrum")}[name]
     axes = {inputs: {1 if name == "encoder" else 0: "in"}, outputs: {0: "out"}}
-    buffer = io.BytesIO()
-    torch.onnx.export(Part().eval(), (example,), buffer, input_names=[inputs], output_names=[outputs], dynamic_axes=axes, opset_version=OPSET, dynamo=False)
-    model = onnx.load_from_string(buffer.getvalue())
-    model.doc_string, model.producer_name, model.producer_version = "", "tessera", ""
-    for node in model.graph.node:
-        node.doc_string = ""
-    return model.SerializeToString()
+    return checkpoint.graph(Part(), example, (inputs, outputs), axes)
 
 
 def tables(codebook: torch.Tensor) -> bytes:
@@ -235,7 +198,7 @@ def main():
     parser.add_argument("--archive", type=Path, help="a .tpack of the same, too")
     args = parser.parse_args()
     try:
-        state, dropped = select(read_checkpoint(args.checkpoint))
+        state, dropped = select(checkpoint.read(args.checkpoint))
         network = load(state)
         if args.config:
             check_config(args.config, network.shape)

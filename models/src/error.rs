@@ -44,7 +44,37 @@ pub enum Error {
         /// What is wrong.
         what: String,
     },
-    /// A file could not be read.
+    /// A registry of published models does not say what it must, or not about the model that is asked for.
+    #[error("{place}: {what}")]
+    Registry {
+        /// The registry.
+        place: String,
+        /// What is wrong, and what to do.
+        what: String,
+    },
+    /// A download did not come to its end. What came is kept, and a later one goes on from there.
+    #[error("{place}: {what}")]
+    Download {
+        /// Where it was to come from, or to go.
+        place: String,
+        /// What happened, and what to do.
+        what: String,
+    },
+    /// A file is not the published one.
+    #[error("{place}: {what}")]
+    NotPublished {
+        /// The file, or where it came from.
+        place: String,
+        /// How it differs, and what to do.
+        what: String,
+    },
+    /// Another process is at it.
+    #[error("{what} is being pulled by another process; wait for its end, and try again")]
+    Busy {
+        /// Name of the model.
+        what: String,
+    },
+    /// A file could not be read or written.
     #[error("{}: {source}", .path.display())]
     Io {
         /// The file.

@@ -6,6 +6,8 @@
 //! verified like any other, but holds one graph that compares two pictures or listens to a sound. A *refiner* and a *masked-token
 //! model* are packs that add a graph to an image pack and name it by hash.
 //!
+//! `fetch` (a cargo feature) gets published models by name: a registry says where their files lie and what proves them whole.
+//!
 //! [`Store`] finds packs (a folder, the user's packs, those built into the program), [`Pack`] verifies and reads one,
 //! [`runtime`] finds and loads the ONNX Runtime library, [`Session`] runs a graph, [`StepSession`] one that goes frame by
 //! frame, [`ArraySession`] one of any one array, [`ConditionedSession`] one that is told something beside a picture.
@@ -25,6 +27,8 @@
 
 mod embedded;
 mod error;
+#[cfg(feature = "fetch")]
+pub mod fetch;
 mod pack;
 pub mod runtime;
 mod session;
@@ -35,7 +39,7 @@ pub use error::{Error, Result};
 pub use pack::{
     Addition, AudioPack, AudioSection, Graph, ImagePack, ImageSection, Manifest, MaskedPack, MaskedSection,
     MetricInput, MetricSection, Pack, Part, PictureInput, RefinerPack, RefinerSection, SoundFeatures, SoundInput,
-    WholeGraphs, WholeSection,
+    WholeGraphs, WholePictures, WholeSection,
 };
 pub use session::{ArraySession, ConditionedSession, PairSession, Session};
 pub use step::StepSession;

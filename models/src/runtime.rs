@@ -73,6 +73,27 @@ pub fn user_data() -> Option<PathBuf> {
     base.map(|base| base.join("tessera"))
 }
 
+/// The user's home folder.
+#[cfg(feature = "fetch")]
+pub(crate) fn home() -> Option<PathBuf> {
+    let name = if cfg!(target_os = "windows") { "USERPROFILE" } else { "HOME" };
+    env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// The user's cache folder for tessera: downloads lie in `downloads`.
+#[cfg(feature = "fetch")]
+pub(crate) fn user_cache() -> Option<PathBuf> {
+    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = if cfg!(target_os = "windows") {
+        set("LOCALAPPDATA")
+    } else if cfg!(target_os = "macos") {
+        home().map(|home| home.join("Library/Caches"))
+    } else {
+        set("XDG_CACHE_HOME").or_else(|| home().map(|home| home.join(".cache")))
+    };
+    base.map(|base| base.join("tessera"))
+}
+
 /// The library to load.
 fn locate(given: Option<&Path>) -> Result<PathBuf> {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);

@@ -110,6 +110,17 @@ fn a_manifest_that_makes_no_sense_is_refused() {
         ("file = \"encoder.onnx\"", "file = \"/etc/passwd\"", "plain file name"),
         ("id = \"image", "id = \"im age", "the id must be"),
         ("[image]", "[image", "pack.toml"),
+        ("stride = 16", "stride = 8", "out of range"),
+        (
+            "[[part]]",
+            "[image.whole]\nexact_tokens = 100\nwindow_tokens = 11\nmargin_tokens = 2\n\n[[part]]",
+            "[image.whole]",
+        ),
+        (
+            "[[part]]",
+            "[image.whole]\nexact_tokens = 100\nwindow_tokens = 10\nmargin_tokens = 5\n\n[[part]]",
+            "[image.whole]",
+        ),
     ] {
         assert!(text.contains(from), "{from}");
         fs::write(&path, text.replacen(from, to, 1)).unwrap();

@@ -7,6 +7,7 @@ mod commands;
 mod eval;
 mod options;
 mod packets;
+mod pull;
 mod round_trip;
 mod run;
 mod serve;

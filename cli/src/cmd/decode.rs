@@ -175,6 +175,8 @@ struct PictureReport {
     height: u32,
     bytes: u64,
     /// With --salvage: what of the file was lost.
+    /// Whether the networks saw windows of a picture that they should see whole.
+    windowed: bool,
     losses: Vec<String>,
     /// Decoding alone: the model is loaded, the picture not yet written.
     seconds: f64,
@@ -280,6 +282,7 @@ fn decode(
         width,
         height,
         bytes: written.len() as u64,
+        windowed: decoded.windowed,
         losses: decoded.losses,
         seconds,
     }))
@@ -472,11 +475,12 @@ impl Report {
 impl PictureReport {
     fn line(&self) -> String {
         format!(
-            "{} -> {}  {} x {}  {:.2} s",
+            "{} -> {}  {} x {}{}  {:.2} s",
             self.input,
             self.output,
             print::grouped(u64::from(self.width)),
             print::grouped(u64::from(self.height)),
+            if self.windowed { ", in windows: an approximation" } else { "" },
             self.seconds
         )
     }

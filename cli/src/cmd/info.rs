@@ -87,6 +87,8 @@ struct PictureReport {
     depth: u8,
     /// Rows and columns of the token grid.
     grid: [u32; 2],
+    /// Whether the networks see windows of a picture that they should see whole; absent without the pack.
+    windowed: Option<bool>,
     tokens: u64,
     /// Bits of the tokens before entropy coding; absent without the pack for more than one level.
     raw_bits: Option<u64>,
@@ -174,6 +176,7 @@ fn inspect(source: &Source, shared: &Shared) -> Result<Report> {
         levels: header.rung.levels,
         depth: header.rung.depth,
         grid: [positions.y, positions.x],
+        windowed: pack.as_ref().map(|pack| pack.is_windowed(positions.len())),
         tokens: positions.grid(header.rung.levels).len(),
         raw_bits: full_depth.map(|full| positions.len() * u64::from(header.rung.bits_per_position(full))),
         token_bytes,
@@ -224,10 +227,11 @@ impl PictureReport {
         let pixels = f64::from(self.width) * f64::from(self.height);
         let channels = if self.color == "gray" { 1.0 } else { 3.0 } + if self.alpha { 1.0 } else { 0.0 };
         let mut page = format!(
-            "{}\n  picture  {} x {}, {color}\n  pack     {pack}\n  rung     {} {levels}, the last at {} bits; {} prior\n  tokens   {} x {} x {} = {}{raw}\n  coded    {} bytes, {:.3} bits per token{saving}\n  file     {} bytes, {:.4} bits per pixel, 1 : {:.0} of the raw picture\n\n",
+            "{}\n  picture  {} x {}, {color}{}\n  pack     {pack}\n  rung     {} {levels}, the last at {} bits; {} prior\n  tokens   {} x {} x {} = {}{raw}\n  coded    {} bytes, {:.3} bits per token{saving}\n  file     {} bytes, {:.4} bits per pixel, 1 : {:.0} of the raw picture\n\n",
             self.file,
             print::grouped(u64::from(self.width)),
             print::grouped(u64::from(self.height)),
+            if self.windowed == Some(true) { ", in windows: an approximation" } else { "" },
             self.levels,
             self.depth,
             self.prior,

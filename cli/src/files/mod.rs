@@ -7,5 +7,5 @@ mod plan;
 
 pub use input::read;
 pub use kind::Kind;
-pub use output::{Output, on_first_interrupt, remove_unfinished_on_interrupt};
+pub use output::{Output, Workshop, on_first_interrupt, remove_unfinished_on_interrupt};
 pub use plan::{Job, Rule, Sink, Source, plan, refuse_clashes, walk};

@@ -12,7 +12,7 @@ use std::{
 use super::Sink;
 use crate::failure::{Exit, Failure, Result};
 
-/// Temporary files that exist at the moment.
+/// Temporary files and folders that exist at the moment.
 static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// What the first interrupt does instead of ending the program.
@@ -29,7 +29,7 @@ pub fn remove_unfinished_on_interrupt() {
             return act();
         }
         for path in UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            let _ = fs::remove_file(path);
+            let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
         }
         std::process::exit(INTERRUPTED);
     });
@@ -38,6 +38,32 @@ pub fn remove_unfinished_on_interrupt() {
 /// The first Ctrl-C (or SIGTERM) from here on does this; the next one ends the program.
 pub fn on_first_interrupt(act: impl FnOnce() + Send + 'static) {
     *FIRST_INTERRUPT.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(act));
+}
+
+/// A folder for unfinished work inside another, removed with all that is in it when dropped or interrupted.
+pub struct Workshop(tempfile::TempDir);
+
+impl Workshop {
+    /// Makes one in `folder`, which is made too if it is not there.
+    pub fn within(folder: &Path) -> Result<Self> {
+        let cannot = |error| Failure::write(folder, &error);
+        fs::create_dir_all(folder).map_err(cannot)?;
+        let mut unfinished = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
+        let workshop =
+            tempfile::Builder::new().prefix(".tessera-").suffix(".tmp").tempdir_in(folder).map_err(cannot)?;
+        unfinished.push(workshop.path().to_owned());
+        Ok(Self(workshop))
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Workshop {
+    fn drop(&mut self) {
+        UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).retain(|path| path != self.0.path());
+    }
 }
 
 /// How outputs are written.

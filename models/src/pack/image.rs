@@ -2,7 +2,7 @@
 
 use tessera_core::{entropy::NetworkPrior, vq::ResidualCodebook};
 
-use super::{Graph, Pack, tensors};
+use super::{Graph, Pack, WholePictures, tensors};
 use crate::{Error, Result};
 
 /// Graphs and tables of the image codec.
@@ -22,6 +22,8 @@ pub struct ImagePack {
     pub min_depth: u8,
     /// Squared latent error that one bit is worth in the entropy-constrained search, by default.
     pub search_lambda: f32,
+    /// What a pack has whose networks look at all of a picture.
+    pub whole: Option<WholePictures>,
 }
 
 impl ImagePack {
@@ -46,6 +48,7 @@ impl ImagePack {
             stride: section.stride,
             min_depth: section.min_depth,
             search_lambda: section.search_lambda,
+            whole: section.whole,
         })
     }
 }

@@ -80,6 +80,19 @@ pub struct ImageSection {
     pub codebook: String,
     /// Integer tensors of the trained prior (FORMAT.md).
     pub prior: String,
+    /// What a pack adds whose networks look at all of a picture; those of a pack without it look at a few positions around.
+    pub whole: Option<WholePictures>,
+}
+
+/// How pictures go through networks that look at all of a picture, so that windows of it are an approximation.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+pub struct WholePictures {
+    /// Most positions that are seen at once.
+    pub exact_tokens: u64,
+    /// Longest side of a window, where there are more.
+    pub window_tokens: u32,
+    /// What of a window is cut away at each edge inside of the picture.
+    pub margin_tokens: u32,
 }
 
 /// Shape and files of an audio pack.
@@ -262,11 +275,24 @@ impl Manifest {
             }
         }
         if let Some(image) = &self.image {
-            let fits = image.stride == 16 && (1..=256).contains(&image.dim) && (1..=16).contains(&image.levels);
+            // Without a table of its own a pack gets windows that are measured for stride 16.
+            let stride = if image.whole.is_some() { &[4, 8, 16, 32][..] } else { &[16] };
+            let fits =
+                stride.contains(&image.stride) && (1..=256).contains(&image.dim) && (1..=16).contains(&image.levels);
             let depths =
                 image.min_depth >= 1 && image.min_depth <= image.depth && image.depth <= tessera_core::MAX_DEPTH;
             if !fits || !depths || !image.search_lambda.is_finite() || image.search_lambda < 0.0 {
                 return Err("a number in [image] is out of range".to_owned());
+            }
+            // The memory of a window is that of a picture which is seen whole, or less.
+            let whole = |whole: &WholePictures| {
+                (1..=1 << 16).contains(&whole.exact_tokens)
+                    && (1..=256).contains(&whole.window_tokens)
+                    && u64::from(whole.window_tokens).pow(2) <= whole.exact_tokens
+                    && whole.margin_tokens < whole.window_tokens.div_ceil(2)
+            };
+            if !image.whole.as_ref().is_none_or(whole) {
+                return Err("a number in [image.whole] is out of range".to_owned());
             }
         }
         if let Some(audio) = &self.audio {

@@ -16,11 +16,13 @@ pub use audio::{AudioPack, WholeGraphs};
 pub use image::ImagePack;
 pub use manifest::{
     AudioSection, ImageSection, Manifest, MetricInput, MetricSection, Part, PictureInput, SoundFeatures, SoundInput,
-    WholeSection,
+    WholePictures, WholeSection,
 };
 
 use crate::{Error, Result, embedded};
 use archive::Archive;
+#[cfg(feature = "fetch")]
+pub(crate) use manifest::is_plain_name;
 
 /// Name of the manifest inside a pack.
 pub(crate) const MANIFEST: &str = "pack.toml";

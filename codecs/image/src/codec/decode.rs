@@ -22,6 +22,8 @@ pub struct Decoded {
     pub tokens: u64,
     /// How many of them are lost.
     pub lost_tokens: u64,
+    /// Whether networks that look at all of a picture saw it in windows, which is an approximation.
+    pub windowed: bool,
 }
 
 /// The tokens of a file, and which of them arrived.
@@ -82,7 +84,8 @@ impl ImageCodec {
         };
         let gray = color == Color::Gray;
         let canvas = Canvas { width, height, gray };
-        let mut rgb = self.synthesise(&latents, canvas, Tiling::DECODER)?;
+        let tiling = self.tiling(latent_shape(width, height, self.parts.stride), Tiling::DECODER);
+        let mut rgb = self.synthesise(&latents, canvas, tiling)?;
         if options.refine > 0 {
             let bits = header.rung.bits_per_position(self.parts.codebook.full_depth());
             rgb = self.refine(&rgb, &latents, canvas, Tiling::REFINER, (options.refine, bits, received.grid.crc()))?;
@@ -95,7 +98,7 @@ impl ImageCodec {
             Picture { width, height, rgb, alpha, gray, icc: block(ChunkKind::Icc), exif: block(ChunkKind::Exif) };
         let positions = &received.known.positions;
         let (tokens, lost_tokens) = (positions.len() as u64, received.known.lost() as u64);
-        Ok(Decoded { picture, losses, tokens, lost_tokens })
+        Ok(Decoded { picture, losses, tokens, lost_tokens, windowed: self.is_windowed(width, height) })
     }
 
     fn check_pack(&self, header: &Header) -> Result<()> {

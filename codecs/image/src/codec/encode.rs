@@ -72,9 +72,9 @@ impl ImageCodec {
         let picture = picture.as_ref();
         let metadata = metadata_chunks(picture, options.metadata, &limits)?;
 
-        let latents = self.analyse(picture, Tiling::ENCODER)?;
         let (stride, dim) = self.grain();
         let shape = latent_shape(picture.width, picture.height, stride);
+        let latents = self.analyse(picture, self.tiling(shape, Tiling::ENCODER))?;
         let codebook = &self.parts.codebook;
         let levels = usize::from(codebook.max_levels()).min(self.parts.prior.levels()) as u8;
         let ladder = Ladder::new(

@@ -11,6 +11,7 @@ mod salvage;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use tessera_core::LatentShape;
 use tessera_core::container::{ChunkKind, PackRef};
 use tessera_models::{ImagePack, Pack, Session};
 
@@ -80,6 +81,22 @@ impl ImageCodec {
         let grain = self.grain();
         let session = ready(&mut self.decoder, || Session::load(&self.parts.decoder, self.threads))?;
         tiles::synthesise(latents, canvas, grain, tiling, |latents| Ok(session.run(latents)?))
+    }
+
+    /// How pictures of a grid are cut: as the pack says, or as `usual` where its networks look at a few positions around.
+    fn tiling(&self, shape: LatentShape, usual: Tiling) -> Tiling {
+        match self.parts.whole {
+            None => usual,
+            Some(whole) if shape.len() <= whole.exact_tokens => Tiling::WHOLE,
+            Some(whole) => Tiling { window: whole.window_tokens, margin: whole.margin_tokens },
+        }
+    }
+
+    /// Whether pictures of so many pixels go through the networks in windows where the networks look at all of a picture: what comes
+    /// of it is an approximation.
+    pub fn is_windowed(&self, width: u32, height: u32) -> bool {
+        let positions = tiles::latent_shape(width, height, self.parts.stride).len();
+        self.parts.whole.is_some_and(|whole| positions > whole.exact_tokens)
     }
 
     /// Pixels per token and side, and values per latent.

@@ -1,7 +1,7 @@
 //! Large pictures through the networks, window by window.
 //!
 //! A network sees a window of limited size; of its output the part that is at least a margin away from
-//! every cut edge is kept. Windows lie inside of the picture, so all but those of
+//! every cut edge is kept. Networks that look at all of a picture see it whole as long as that is affordable. Windows lie inside of the picture, so all but those of
 //! small pictures have the same shape, and a border of the picture is always a border of the window.
 
 mod analysis;
@@ -40,6 +40,5 @@ impl Tiling {
     pub const MASKED: Self = Self { window: 56, margin: 14 };
 
     /// The whole picture at once.
-    #[cfg(test)]
     pub const WHOLE: Self = Self { window: u32::MAX, margin: 0 };
 }

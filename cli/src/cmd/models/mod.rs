@@ -1,4 +1,7 @@
-//! `tessera models`: the packs at hand.
+//! `tessera models`: the packs at hand, and those to be had.
+
+mod importer;
+mod pull;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -11,7 +14,7 @@ use crate::{
     print,
 };
 
-/// List, show and verify model packs
+/// List, show, verify and pull model packs
 ///
 /// Packs are searched in the folder that --models names, in TESSERA_MODELS, in the user's data folder, and inside the program;
 /// the first image pack found is the default for encoding pictures, the first audio pack for sounds. Decoding takes the pack that the file names.
@@ -19,7 +22,9 @@ use crate::{
 #[command(after_help = "Examples:
   tessera models list
   tessera models show                   card of the default pack: data, licence, what it reaches
-  tessera models verify --models DIR")]
+  tessera models verify --models DIR
+  tessera models pull                   what there is to pull
+  tessera models pull wavtokenizer-small-75 --trust")]
 pub struct Models {
     #[command(subcommand)]
     action: Action,
@@ -49,6 +54,7 @@ enum Action {
         #[command(flatten)]
         models: ModelArgs,
     },
+    Pull(pull::Pull),
 }
 
 #[derive(Debug, Serialize)]
@@ -72,6 +78,7 @@ pub fn run(arguments: &Models) -> Result<std::result::Result<(), Exit>> {
         Action::List { json, models } => list(&store(models)?, *json),
         Action::Show { pack, models } => show(&store(models)?, pack.as_deref()).map(Ok),
         Action::Verify { pack, models } => verify(&store(models)?, pack.as_deref()),
+        Action::Pull(arguments) => pull::run(arguments).map(Ok),
     }
 }
 
