@@ -4,7 +4,7 @@ CARGO ?= cargo
 RATES ?= 0.02 0.05 0.12
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help setup build demo test test-rust test-browser test-import bench bench-live bench-large bench-memory bench-geometry eval eval-generative eval-speech lint deny clean
+.PHONY: help setup build demo test test-rust test-browser test-import bench bench-live bench-large bench-memory bench-geometry bench-splats eval eval-generative eval-speech lint deny clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -136,6 +136,20 @@ bench-geometry: $(SCANS) ## dense clouds without loss, and meshes in 0.4 to 4 kB
 	  $$root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends draco >/dev/null; }
 	$(CARGO) run --release --locked --quiet -p tessera-geometry --example clouds -- $(SCANS)/*.ply
 	$(CARGO) run --release --locked --quiet -p tessera-geometry --example meshes -- $(SCANS)/*.ply
+
+# Splats are made here: fitted to pictures of textured furniture that no training uses (Debian's sweethome3d-furniture, CC0 and CC BY).
+FURNITURE = $(EVAL)/furniture
+bench-splats: $(FURNITURE) ## Gaussian splats beside SPZ, from written files, in what is seen of them
+	$(CARGO) run --release --locked --quiet -p tessera-geometry --example splats -- --out $(EVAL)/splats \
+	  $(FURNITURE)/rock3/rock3.obj $(FURNITURE)/tableWithTablecloth/tableWithTablecloth.obj $(FURNITURE)/fountain/fountain.obj
+
+$(FURNITURE):
+	mkdir -p $@.part
+	cd $@.part && apt-get download -qq sweethome3d-furniture && dpkg-deb -x sweethome3d-furniture_*.deb all && \
+	  for pack in BlendSwap-CC-0 BlendSwap-CC-BY; do \
+	    python3 -m zipfile -e all/usr/share/sweethome3d/furniture/$$pack.sh3f all/$$pack; done && \
+	  for name in rock3 tableWithTablecloth fountain; do mv all/*/*/$$name .; done && rm -rf all sweethome3d-furniture_*.deb
+	mv $@.part $@
 
 $(SCANS):
 	mkdir -p $@.part

@@ -10,7 +10,7 @@ use crate::cmd::{completions, decode, doctor, encode, eval, info, loss, man, mod
 ///
 /// Tessera turns images and speech into small grids of tokens, codes them losslessly and rebuilds them with neural decoders:
 /// pictures that still look right at 0.01 to 0.2 bits per pixel, speech at 0.5 to 1 kbit/s, whole or live. Meshes take a kilobyte, point clouds are octrees,
-/// without loss if asked to.
+/// without loss if asked to, and Gaussian splats take a few bytes each.
 #[derive(Debug, Parser)]
 #[command(name = "tessera", bin_name = "tessera", version, propagate_version = true, after_long_help = EXAMPLES, after_help = SHORT, disable_help_subcommand = true, subcommand_required = true, arg_required_else_help = false)]
 pub struct Cli {
@@ -32,6 +32,7 @@ Examples:
   tessera encode chair.obj --size 1200          chair.tsr, a mesh
   tessera encode scan.ply --lossless            scan.tsr, a point cloud to the last bit
   tessera decode scan.tsr -o scan.ply           and back
+  tessera encode garden.spz                     garden.tsr, Gaussian splats
   tessera tokens speech.wav                     speech.jsonl, for language models
   cat x.wav | tessera stream encode - | tessera stream decode - > y.wav
   tessera serve                                 speech as tokens, live, in the browser

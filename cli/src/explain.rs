@@ -84,7 +84,7 @@ pub fn neither(bytes: &[u8]) -> Failure {
         _ => Failure::new(
             Exit::Input,
             "it is neither a picture nor a sound nor a shape in a known format",
-            "use PNG, JPEG, WebP, TIFF, BMP or GIF; WAV, FLAC, MP3, AAC, Ogg Vorbis, AIFF, CAF, MP4 or Matroska; PLY, OBJ, STL, glTF or XYZ",
+            "use PNG, JPEG, WebP, TIFF, BMP or GIF; WAV, FLAC, MP3, AAC, Ogg Vorbis, AIFF, CAF, MP4 or Matroska; PLY, OBJ, STL, glTF, XYZ or SPZ",
         ),
     }
 }

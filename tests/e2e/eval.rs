@@ -105,3 +105,44 @@ fn wrong_names_are_told_the_right_ones() {
     fs::write(report.join("thesis.tex"), "precious").unwrap();
     fails(tessera(["eval", "-o"]).arg(&report).arg(sample("text.png")), 1, "--force");
 }
+
+/// Lines of a report's table, without its head.
+fn cells(report: &Path) -> Vec<Vec<String>> {
+    let table = fs::read_to_string(report.join("cells.csv")).unwrap();
+    table.lines().skip(1).map(|line| line.split(',').map(str::to_owned).collect()).collect()
+}
+
+#[test]
+fn meshes_clouds_and_splats_are_measured_each_in_their_own_way() {
+    let out = folder();
+    let hurt = out.path().join("hurt.ply");
+    fs::write(&hurt, b"ply\nformat ascii 1.0\nelement vertex 9\nproperty float x\nend_header\n1\n").unwrap();
+    for (name, steps, metric, anchor) in [
+        ("mesh.obj", "400,1500", "f-score", "decimate-draco"),
+        ("cloud.ply", "6,9", "d2", "draco"),
+        ("splats.spz", "20,60", "view-psnr", "spz"),
+    ] {
+        let report = out.path().join(name);
+        let mut command = tessera(["eval", "--steps", steps, "--metrics", metric, "-o"]);
+        let output = command.arg(&report).arg(sample(name)).arg(&hurt).output().unwrap();
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.starts_with("tessera: hurt.ply: ") && said.lines().count() == 1, "{said}");
+        let ours: Vec<f64> = cells(&report)
+            .into_iter()
+            .filter(|cell| cell[1] == "tessera")
+            .map(|cell| cell.last().unwrap().parse().unwrap())
+            .collect();
+        assert!(ours.len() == 2 && ours[0] < ours[1], "{name}: {ours:?}");
+        // Where Draco is not installed, the page says so.
+        let page = fs::read_to_string(report.join("index.html")).unwrap();
+        assert!(page.contains(anchor), "{name}");
+        let decoded = fs::read_dir(report.join("decoded")).unwrap().count();
+        assert!(decoded >= 3, "{name}: {decoded} files");
+    }
+    let mixed = out.path().join("mixed");
+    let mut command = tessera(["eval", "-o"]);
+    fails(command.arg(&mixed).arg(sample("mesh.obj")).arg(sample("cloud.ply")), 2, "a run of its own");
+    let mut command = tessera(["eval", "--codec", "image-f16-2", "-o"]);
+    fails(command.arg(&mixed).arg(sample("cloud.ply")), 2, "without a pack");
+}

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use tessera_geometry::{Shape, io};
+use tessera_geometry::{Shape, io, metrics};
 
 use crate::run::{fails, folder, json, names, sample, stderr, succeeds, tessera};
 
@@ -84,6 +84,48 @@ fn a_mesh_comes_back_as_a_mesh_from_few_bytes() {
             assert_eq!(mesh.faces.len() as u64, report["faces"].as_u64().unwrap(), "{format}");
         }
     }
+}
+
+#[test]
+fn splats_come_back_as_splats_in_ply_and_spz() {
+    let out = folder();
+    let coded = out.path().join("s.tsr");
+    let original = sample("splats.spz");
+    let spz = fs::metadata(&original).unwrap().len();
+    let Shape::Splats(before) = shape(&original) else { panic!("the sample holds no splats") };
+    for (option, value, most) in [("-q", "50", spz / 2), ("--size", "30000", 30_000), ("--ratio", "20", u64::MAX)] {
+        let report = &json(tessera(["encode", "-f", "--json", option, value, "-o"]).arg(&coded).arg(&original))[0];
+        assert_eq!(report["tier"], "splats");
+        assert_eq!(report["bytes"], fs::metadata(&coded).unwrap().len());
+        assert!(report["bytes"].as_u64().unwrap() <= most, "{report}");
+    }
+    succeeds(tessera(["encode", "-f", "-o"]).arg(&coded).arg(&original));
+    for format in ["ply", "spz"] {
+        let back = out.path().join(format!("s.{format}"));
+        let report = &json(tessera(["decode", "--json", "-o"]).arg(&back).arg(&coded))[0];
+        let Shape::Splats(after) = shape(&back) else { panic!("{format}: points came back") };
+        assert_eq!(report["points"], after.len());
+        assert!(after.len() <= before.len() && after.degree == before.degree);
+        assert!(metrics::views::psnr(&before, &after, 96) > 34.0, "{format}");
+    }
+    let said = stderr(&tessera(["decode", "-o"]).arg(out.path().join("s.xyz")).arg(&coded).output().unwrap());
+    assert!(said.contains("no splats"), "{said}");
+    let info = &json(tessera(["info", "--json"]).arg(&coded))[0];
+    assert_eq!((info["tier"].as_str(), info["degree"].as_u64()), (Some("splats"), Some(before.degree.into())));
+    let page = String::from_utf8(succeeds(tessera(["info"]).arg(&coded))).unwrap();
+    assert!(page.contains("bytes per splat"), "{page}");
+    let to = out.path().join("x.tsr");
+    fails(tessera(["encode", "--bits", "9", "-o"]).arg(&to).arg(&original), 2, "it holds splats");
+    fails(tessera(["encode", "--lossless", "-o"]).arg(&to).arg(&original), 3, "--points");
+    fails(tessera(["encode", "--size", "900", "-o"]).arg(&to).arg(&original), 3, "ask for more");
+    fails(tessera(["decode", "-o"]).arg(out.path().join("x.spz")).arg(cloud(&out)), 3, "holds splats");
+}
+
+/// A coded cloud.
+fn cloud(out: &tempfile::TempDir) -> std::path::PathBuf {
+    let coded = out.path().join("cloud.tsr");
+    succeeds(tessera(["encode", "-f", "-o"]).arg(&coded).arg(sample("cloud.ply")));
+    coded
 }
 
 #[test]

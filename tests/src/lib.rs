@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, RgbImage};
 
-pub use preview::preview;
+pub use preview::{preview, seen};
 
 /// The folder of sample images in the repository.
 pub fn samples() -> PathBuf {
@@ -43,6 +43,14 @@ pub fn sample_clouds() -> Vec<PathBuf> {
 /// The folder is not in the repository.
 pub fn sample_meshes() -> Vec<PathBuf> {
     with_endings(&["obj"])
+}
+
+/// The sample splats, in name order.
+///
+/// # Panics
+/// The folder is not in the repository.
+pub fn sample_splats() -> Vec<PathBuf> {
+    with_endings(&["spz"])
 }
 
 #[allow(clippy::expect_used)]

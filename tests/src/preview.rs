@@ -1,7 +1,9 @@
-//! Pictures of shapes: a small software renderer with a depth buffer, seen from above the front, without perspective.
+//! Pictures of shapes: a small software renderer with a depth buffer, seen from above the front, without perspective; and splats as the codec's own
+//! renderer shows them.
 
 use image::{Rgb, RgbImage};
-use tessera_geometry::{Bounds, Shape};
+use tessera_geometry::metrics::views::{Camera, render};
+use tessera_geometry::{Bounds, Shape, Splats};
 
 /// Degrees by which the view is turned about the upright axis and tilted down.
 const TURN: f64 = 35.0;
@@ -51,6 +53,16 @@ pub fn preview(shape: &Shape, bounds: &Bounds, size: u32) -> RgbImage {
         _ => {}
     }
     canvas.picture
+}
+
+/// A picture of splats from a camera, on black.
+pub fn seen(splats: &Splats, camera: &Camera) -> RgbImage {
+    let size = camera.size as u32;
+    let levels = render(splats, camera).levels();
+    RgbImage::from_fn(size, size, |x, y| {
+        let at = 3 * (y * size + x) as usize;
+        Rgb([levels[at], levels[at + 1], levels[at + 2]])
+    })
 }
 
 fn tint(colors: Option<&[[u8; 3]]>, n: usize) -> [f64; 3] {

@@ -26,9 +26,9 @@ use crate::{
 /// Longest `.tsr` file that is read; the largest that the encoder writes is far below.
 pub const MAX_INPUT_BYTES: u64 = 1 << 28;
 
-/// Decode .tsr files to pictures, sounds, meshes and point clouds
+/// Decode .tsr files to pictures, sounds, meshes, point clouds and splats
 ///
-/// Writes pictures as PNG, JPEG or WebP, sounds as WAV or FLAC and shapes as PLY, OBJ, STL, GLB or XYZ, by --format or by the ending of -o. A
+/// Writes pictures as PNG, JPEG or WebP, sounds as WAV or FLAC, shapes as PLY, OBJ, STL, GLB or XYZ, and splats as PLY or SPZ, by --format or by the ending of -o. A
 /// file becomes FILE.png, FILE.wav or FILE.ply beside it or what -o names; a folder is walked and mirrored into the folder that -o names.
 /// Sounds come back at the rate and with the samples that they had, points in another order.
 #[derive(Debug, Args)]
@@ -44,6 +44,7 @@ pub const MAX_INPUT_BYTES: u64 = 1 << 28;
   tessera decode call.tsr --time 3600..3630    half a minute of a long one
   tessera decode scan.tsr                      scan.ply
   tessera decode scan.tsr --bits 7 -o rough.xyz  the coarse levels alone
+  tessera decode garden.tsr -o garden.spz      Gaussian splats, as PLY or SPZ
   tessera decode --salvage hurt.tsr            what survives of a damaged file")]
 pub struct Decode {
     /// .tsr files or folders; - is standard input
@@ -73,11 +74,11 @@ pub struct Decode {
     #[arg(long, value_name = "A..B", value_parser = sound::parse_time)]
     time: Option<sound::Time>,
 
-    /// Refuse shapes that claim more points, in millions; raise it for files you trust
+    /// Refuse shapes that claim more points, in millions, a splat counting as four; raise it for files you trust
     #[arg(long, value_name = "MILLIONS", default_value_t = 33, value_parser = clap::value_parser!(u32).range(1..))]
     max_points: u32,
 
-    /// Bits of a coordinate of a point cloud to decode; finer levels, colours and normals are left out
+    /// Bits of a coordinate of a point cloud to decode; finer levels, colours and normals are left out, of splats all but the centres
     #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u8).range(1..=21))]
     bits: Option<u8>,
 
@@ -156,6 +157,7 @@ enum FileFormat {
     #[value(alias = "gltf")]
     Glb,
     Xyz,
+    Spz,
 }
 
 /// One decoded file, as `--json` reports it.
@@ -294,9 +296,10 @@ fn of_another_medium(kind: Kind) -> Failure {
         Kind::Picture => {
             ("it holds a picture, which cannot be written like that", "use .png, .jpg or .webp, or --format")
         }
-        Kind::Shape => {
-            ("it holds a shape, which cannot be written like that", "use .ply, .obj, .stl, .glb or .xyz, or --format")
-        }
+        Kind::Shape => (
+            "it holds a shape, which cannot be written like that",
+            "use .ply, .obj, .stl, .glb, .xyz or .spz, or --format",
+        ),
     };
     Failure::usage(what, fix)
 }
@@ -308,7 +311,7 @@ impl Decode {
             ("--time", self.time.is_some(), Kind::Sound, "a part is of sounds"),
             ("--windowed", self.windowed, Kind::Sound, "windows are of sounds"),
             ("--model-rate", self.model_rate, Kind::Sound, "rates are of sounds"),
-            ("--bits", self.bits.is_some(), Kind::Shape, "bits of a coordinate are of point clouds"),
+            ("--bits", self.bits.is_some(), Kind::Shape, "bits of a coordinate are of points"),
             ("--refine", self.refine > 0, Kind::Picture, "the refiner is for pictures"),
             ("--heal", self.heal, Kind::Picture, "the masked-token model is for pictures"),
             ("--conceal", self.conceal.is_some(), Kind::Picture, "it is for pictures"),
@@ -379,6 +382,7 @@ impl Decode {
             "stl" => Some(FileFormat::Stl),
             "glb" => Some(FileFormat::Glb),
             "xyz" => Some(FileFormat::Xyz),
+            "spz" => Some(FileFormat::Spz),
             _ => None,
         };
         match (self.format, of_ending) {
@@ -392,7 +396,7 @@ impl Decode {
             (None, Some(format)) => Ok(Some(format)),
             (None, None) => Err(Failure::usage(
                 format!("no format of pictures, sounds or shapes has the ending .{ending}"),
-                "use .png, .jpg, .webp, .wav, .flac, .ply, .obj, .stl, .glb or .xyz, or pass --format",
+                "use .png, .jpg, .webp, .wav, .flac, .ply, .obj, .stl, .glb, .xyz or .spz, or pass --format",
             )
             .at(path.display())),
         }
@@ -412,7 +416,7 @@ impl FileFormat {
         match self {
             Self::Png | Self::Jpeg | Self::Webp => Kind::Picture,
             Self::Wav | Self::WavFloat | Self::Flac => Kind::Sound,
-            Self::Ply | Self::Obj | Self::Stl | Self::Glb | Self::Xyz => Kind::Shape,
+            Self::Ply | Self::Obj | Self::Stl | Self::Glb | Self::Xyz | Self::Spz => Kind::Shape,
         }
     }
 
@@ -428,6 +432,7 @@ impl FileFormat {
             Self::Stl => "stl",
             Self::Glb => "glb",
             Self::Xyz => "xyz",
+            Self::Spz => "spz",
         }
     }
 
@@ -457,6 +462,7 @@ impl FileFormat {
             Self::Stl => Some(Format::Stl),
             Self::Glb => Some(Format::Gltf),
             Self::Xyz => Some(Format::Xyz),
+            Self::Spz => Some(Format::Spz),
             _ => None,
         }
     }

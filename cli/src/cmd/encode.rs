@@ -30,17 +30,18 @@ pub const SOUNDS: &[&str] =
     &["wav", "flac", "mp3", "ogg", "oga", "m4a", "mp4", "aac", "aif", "aiff", "caf", "mka", "webm"];
 
 /// Shapes taken from folders, by the ending of their names.
-pub const SHAPES: &[&str] = &["ply", "obj", "stl", "glb", "gltf", "xyz"];
+pub const SHAPES: &[&str] = &["ply", "obj", "stl", "glb", "gltf", "xyz", "spz"];
 
 /// Longest input file that is read.
 pub const MAX_INPUT_BYTES: u64 = 1 << 31;
 
-/// Encode pictures, sounds, meshes and point clouds to .tsr files
+/// Encode pictures, sounds, meshes, point clouds and splats to .tsr files
 ///
 /// Reads PNG, JPEG, WebP, TIFF, BMP and the first frame of GIF; WAV, FLAC, MP3, AAC, Ogg Vorbis, AIFF, CAF and the sound of MP4
-/// and Matroska; PLY, OBJ, STL, glTF and XYZ. What a file holds is told by its content. A file becomes FILE.tsr beside it or what -o names; a
+/// and Matroska; PLY, OBJ, STL, glTF and XYZ; splats as PLY and SPZ. What a file holds is told by its content. A file becomes FILE.tsr beside it or what -o names; a
 /// folder is walked and mirrored into the folder that -o names. In a folder of several media, options for one leave the others alone.
-/// Shapes need neither a model pack nor ONNX Runtime. Of a mesh, as many triangles are kept as its size or quality allows.
+/// Shapes need neither a model pack nor ONNX Runtime. Of a mesh, as many triangles are kept as its size or quality allows;
+/// of Gaussian splats all that show, as finely as that.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("target").args(["quality", "bpp", "size", "rung"])))]
 #[command(after_help = "Examples:
@@ -56,6 +57,7 @@ pub const MAX_INPUT_BYTES: u64 = 1 << 31;
   tessera encode scan.ply                         scan.tsr, 11 bits a coordinate
   tessera encode scan.ply --lossless              to the last bit
   tessera encode scan.ply --precision 0.001       no coordinate off by more
+  tessera encode garden.spz -q 60                 Gaussian splats, of PLY or SPZ
   curl … | tessera encode - > photo.tsr           from a pipe into a pipe
   tessera encode *.png --json                     one JSON object per file")]
 pub struct Encode {
@@ -67,19 +69,19 @@ pub struct Encode {
     output: OutputArgs,
 
     /// Quality from 0 (smallest) to 100 (best); 50 if no target is given
-    #[arg(short, long, value_name = "Q", value_parser = parse_quality, help_heading = "Pictures and meshes: target (one of)")]
+    #[arg(short, long, value_name = "Q", value_parser = parse_quality, help_heading = "Pictures, meshes and splats: target (one of)")]
     quality: Option<f32>,
 
     /// Bits per pixel of a picture to come close to, without exceeding them if possible
-    #[arg(long, value_name = "BPP", value_parser = parse_bpp, help_heading = "Pictures and meshes: target (one of)")]
+    #[arg(long, value_name = "BPP", value_parser = parse_bpp, help_heading = "Pictures, meshes and splats: target (one of)")]
     bpp: Option<f64>,
 
     /// Bytes never to exceed, the whole file counted; k and M are 1,000 and 1,000,000
-    #[arg(long, value_name = "BYTES", value_parser = parse_size, help_heading = "Pictures and meshes: target (one of)")]
+    #[arg(long, value_name = "BYTES", value_parser = parse_size, help_heading = "Pictures, meshes and splats: target (one of)")]
     size: Option<u64>,
 
     /// Exact rung of a picture's rate ladder, LEVELSxDEPTH: residual levels and bits per token of the last
-    #[arg(long, value_name = "LxD", value_parser = parse_rung, help_heading = "Pictures and meshes: target (one of)")]
+    #[arg(long, value_name = "LxD", value_parser = parse_rung, help_heading = "Pictures, meshes and splats: target (one of)")]
     rung: Option<Rung>,
 
     /// With --rung: squared latent error that one bit is worth (0: nearest tokens); the pack's own value if absent

@@ -121,7 +121,7 @@ pub fn run(arguments: &Loss) -> Result<std::result::Result<(), Exit>> {
             false => paths.push(path.clone()),
         }
     }
-    let is_picture = |path: &PathBuf| Kind::of_file(path) == Some(Kind::Picture);
+    let is_picture = |path: &PathBuf| Kind::of_file(path, encode::MAX_INPUT_BYTES) == Some(Kind::Picture);
     match paths.iter().filter(|path| is_picture(path)).count() {
         0 => sounds(arguments, &paths),
         pictures if pictures == paths.len() => picture::run(arguments, &paths),

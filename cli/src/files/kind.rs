@@ -27,11 +27,15 @@ const PICTURES: [(usize, &[u8]); 7] =
     [(0, b"\x89PNG"), (0, b"\xff\xd8\xff"), (8, b"WEBP"), (0, b"GIF8"), (0, b"II*\0"), (0, b"MM\0*"), (0, b"BM")];
 
 impl Kind {
-    /// The medium that a file begins as; `None` for neither, or where it cannot be read.
-    pub fn of_file(path: &Path) -> Option<Self> {
-        let mut head = Vec::new();
-        File::open(path).and_then(|file| file.take(64).read_to_end(&mut head)).ok()?;
-        Self::of(&head)
+    /// The medium that a file begins as, of which no more than `most` bytes are read; `None` for neither, or where it cannot be read.
+    pub fn of_file(path: &Path, most: u64) -> Option<Self> {
+        let start = |bytes: u64| {
+            let mut start = Vec::new();
+            let read = File::open(path).and_then(|file| file.take(bytes).read_to_end(&mut start));
+            read.ok().and_then(|_| Self::of(&start))
+        };
+        // Some shapes are told by their length alone.
+        start(most.min(1 << 16)).or_else(|| start(most))
     }
 
     /// The medium that bytes begin as; `None` for neither.
@@ -66,9 +70,13 @@ mod tests {
         for picture in [&b"RIFF....WEBPVP8 "[..], b"\xff\xd8\xff\xe0", b"\x89PNG", b"MM\0*"] {
             assert_eq!(Kind::of(picture), Some(Kind::Picture), "{picture:?}");
         }
-        for shape in
-            [&b"ply\nformat ascii 1.0\n"[..], b"glTF\x02\0\0\0", b"# made by hand\nv 1 2 3\n", b"1.5 2 3\n4 5 6\n"]
-        {
+        for shape in [
+            &b"ply\nformat ascii 1.0\n"[..],
+            b"glTF\x02\0\0\0",
+            b"NGSP\x04\0\0\0",
+            b"# made by hand\nv 1 2 3\n",
+            b"1.5 2 3\n4 5 6\n",
+        ] {
             assert_eq!(Kind::of(shape), Some(Kind::Shape), "{shape:?}");
         }
         for neither in [&b"....ftypavif"[..], b"Dear all", b"", b"\xff"] {

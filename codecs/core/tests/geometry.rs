@@ -47,6 +47,25 @@ proptest! {
         prop_assert_eq!(parts.iter().map(|part| part.bytes).sum::<u64>(), file.len() as u64);
         prop_assert_eq!(parts.iter().any(|part| part.name == "pack hash"), packed);
     }
+
+    #[test]
+    fn every_header_of_splats_survives_and_names_its_bytes(
+        points in 1u32..1 << 23, depth in 1u8..=21, counts: bool, antialiased: bool, degree in 0u8..=3,
+        offset in prop::array::uniform3(-1e30f64..1e30), divisor in 1e-9f64..1e9,
+    ) {
+        let tier = GeometryTier::Splats { points, depth, lattice: Lattice { offset, divisor }, counts, degree, antialiased };
+        let header = header(tier, PackRef::NONE);
+        let file = write(&header, &chunks()).unwrap();
+        prop_assert_eq!(&read(&file, &Limits::default()).unwrap().header, &header);
+        let parts = layout(&file, &Limits::default()).unwrap();
+        prop_assert_eq!(parts.iter().map(|part| part.bytes).sum::<u64>(), file.len() as u64);
+        let bad = |tier| matches!(write(&self::header(tier, PackRef::NONE), &chunks()), Err(Error::Parameter { .. }));
+        let lattice = Lattice { offset, divisor: -divisor };
+        let no_lattice = GeometryTier::Splats { points, depth, lattice, counts, degree, antialiased };
+        let lattice = Lattice::UNIT;
+        let no_degree = GeometryTier::Splats { points, depth, lattice, counts, degree: degree + 4, antialiased };
+        prop_assert!(bad(no_lattice) && bad(no_degree));
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub struct Cell {
     pub rate: String,
     /// Position of the rate on the codec's ladder, from the fewest bytes.
     pub step: u32,
-    /// Sides of the picture, or duration of the sound.
+    /// Sides of the picture, duration of the sound, or how much there is of the shape.
     #[serde(flatten)]
     pub extent: Extent,
     /// Bytes of the written file.
@@ -31,12 +31,12 @@ pub struct Cell {
     pub peak_bytes: Option<u64>,
     /// Metric name to value.
     pub metrics: BTreeMap<String, f64>,
-    /// Path of the decoded picture (PNG) or sound (WAV), below the report's folder of them, where it was kept.
+    /// Path of the decoded picture (PNG), sound (WAV) or shape (PLY), below the report's folder of them, where it was kept.
     pub kept: Option<String>,
 }
 
 impl Cell {
-    /// Bits per pixel of the written file of a picture, kilobits per second of that of a sound.
+    /// What the written file costs: see [`Extent::cost`].
     pub fn cost(&self) -> f64 {
         self.extent.cost(self.bytes)
     }

@@ -1,10 +1,10 @@
 //! Bits against quality.
 //!
 //! ```text
-//! pictures, sounds ──codecs at a ladder of rates──▶ written files ──decoded──▶ metrics ──▶ cells ──report──▶ CSV, JSON, SVG, BD-rate, HTML
+//! pictures, sounds, shapes ──codecs at a ladder of rates──▶ written files ──decoded──▶ metrics ──▶ cells ──report──▶ CSV, JSON, SVG, BD-rate, HTML
 //! ```
 //!
-//! - [`metrics`]: one registry of distances and similarities between two pictures or two sounds.
+//! - [`metrics`]: one registry of distances and similarities between two pictures, two sounds or two shapes.
 //! - [`anchors`]: one registry of the codecs that a user would pick instead.
 //! - [`ours`]: the suite's own codecs behind the same seam.
 //! - [`run`]: every file through every codec at every rate, in worker processes, resumable.
@@ -20,10 +20,12 @@ pub mod ours;
 mod picture;
 pub mod report;
 pub mod run;
+mod solid;
 pub mod speech;
 
 pub use cell::{Cell, Failure};
 pub use error::{Error, Result};
 pub use media::{Extent, Media};
 pub use picture::Rgb8;
+pub use solid::{Form, Solid};
 pub use speech::Speech;

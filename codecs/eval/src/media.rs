@@ -1,10 +1,10 @@
-//! What the evaluation needs to know of pictures and sounds.
+//! What the evaluation needs to know of pictures, sounds and shapes.
 
 use std::{borrow::Cow, fmt, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Result, Rgb8, Speech};
+use crate::{Form, Result, Rgb8, Solid, Speech};
 
 /// A medium that is coded, decoded and measured.
 pub trait Media: Sized + Send {
@@ -26,6 +26,11 @@ pub trait Media: Sized + Send {
 
     /// How much there is.
     fn extent(&self) -> Extent;
+
+    /// Whether `decoded` is of the same extent, or of another that can be compared with it all the same.
+    fn is_comparable(&self, decoded: &Self) -> bool {
+        self.extent() == decoded.extent()
+    }
 
     /// Why nothing can be measured on it, if so.
     fn unfit(&self) -> Option<&'static str> {
@@ -52,14 +57,32 @@ pub enum Extent {
         /// Duration.
         seconds: f64,
     },
+    /// A mesh.
+    Mesh {
+        /// Triangles.
+        faces: u64,
+    },
+    /// A point cloud.
+    Cloud {
+        /// Points.
+        points: u64,
+    },
+    /// Gaussian splats.
+    Splats {
+        /// Splats.
+        splats: u64,
+    },
 }
 
 impl Extent {
-    /// Bits per pixel of a picture, kilobits per second of a sound.
+    /// Bits per pixel of a picture, kilobits per second of a sound, kilobytes of a mesh, bits per point, bytes per splat.
     pub fn cost(self, bytes: u64) -> f64 {
         match self {
             Self::Picture { width, height } => 8.0 * bytes as f64 / (f64::from(width) * f64::from(height)),
             Self::Sound { seconds } => 0.008 * bytes as f64 / seconds,
+            Self::Mesh { .. } => bytes as f64 / 1000.0,
+            Self::Cloud { points } => 8.0 * bytes as f64 / points as f64,
+            Self::Splats { splats } => bytes as f64 / splats as f64,
         }
     }
 
@@ -68,6 +91,7 @@ impl Extent {
         match self {
             Self::Picture { width, height } => width == 0 || height == 0,
             Self::Sound { seconds } => !(seconds.is_finite() && seconds > 0.0),
+            Self::Mesh { faces: count } | Self::Cloud { points: count } | Self::Splats { splats: count } => count == 0,
         }
     }
 
@@ -82,6 +106,9 @@ impl fmt::Display for Extent {
         match self {
             Self::Picture { width, height } => write!(f, "{width} x {height} pixels"),
             Self::Sound { seconds } => write!(f, "{seconds:.3} seconds"),
+            Self::Mesh { faces } => write!(f, "{faces} faces"),
+            Self::Cloud { points } => write!(f, "{points} points"),
+            Self::Splats { splats } => write!(f, "{splats} splats"),
         }
     }
 }
@@ -127,5 +154,35 @@ impl Media for Speech {
 
     fn bytes(&self) -> Cow<'_, [u8]> {
         Cow::Owned(self.samples().iter().flat_map(|sample| sample.to_le_bytes()).collect())
+    }
+}
+
+impl Media for Solid {
+    const ENDING: &'static str = "ply";
+
+    fn read(path: &Path) -> Result<Self> {
+        Self::read(path)
+    }
+
+    fn to_file(&self) -> Result<Vec<u8>> {
+        self.to_ply()
+    }
+
+    fn extent(&self) -> Extent {
+        let count = self.count() as u64;
+        match self.form() {
+            Form::Mesh => Extent::Mesh { faces: count },
+            Form::Cloud => Extent::Cloud { points: count },
+            Form::Splats => Extent::Splats { splats: count },
+        }
+    }
+
+    fn is_comparable(&self, decoded: &Self) -> bool {
+        // What codecs of shapes leave out is a loss like any other.
+        self.form() == decoded.form()
+    }
+
+    fn bytes(&self) -> Cow<'_, [u8]> {
+        Cow::Owned(self.to_ply().unwrap_or_default())
     }
 }

@@ -7,7 +7,7 @@ use tessera_image::{CodecOptions, DecodeOptions, EncodeOptions, ImageCodec, Pict
 use tessera_models::Pack;
 
 use crate::{
-    Error, Result, Rgb8, Speech,
+    Error, Form, Result, Rgb8, Solid, Speech,
     anchors::{Codec, Rate},
 };
 
@@ -16,6 +16,80 @@ pub const RATES: &[f64] = &[0.01, 0.015, 0.02, 0.03, 0.045, 0.07, 0.12];
 
 /// Bits of a token of the usual ladder for sounds.
 pub const DEPTHS: &[u8] = &[6, 8, 10, 12];
+
+/// Bytes of meshes on the usual ladder.
+pub const MESH_BYTES: &[f64] = &[400.0, 1000.0, 2000.0, 4000.0];
+
+/// Bits of a coordinate of clouds on the usual ladder.
+pub const CLOUD_BITS: &[f64] = &[7.0, 8.0, 9.0, 10.0, 11.0];
+
+/// Qualities of splats on the usual ladder.
+pub const SPLAT_QUALITIES: &[f64] = &[10.0, 30.0, 50.0, 70.0, 90.0];
+
+/// The geometry codec for shapes of one form.
+pub struct Shapes {
+    name: String,
+    form: Form,
+    steps: Vec<f64>,
+}
+
+impl Shapes {
+    /// At the given steps, or the usual ones where there are none: bytes of meshes, bits of a coordinate of clouds, qualities of splats.
+    pub fn new(name: &str, form: Form, steps: &[f64]) -> Self {
+        let usual = match form {
+            Form::Mesh => MESH_BYTES,
+            Form::Cloud => CLOUD_BITS,
+            Form::Splats => SPLAT_QUALITIES,
+        };
+        let steps = if steps.is_empty() { usual } else { steps };
+        Self { name: name.to_owned(), form, steps: steps.to_vec() }
+    }
+}
+
+impl Codec<Solid> for Shapes {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn describe(&self) -> String {
+        let by = match self.form {
+            Form::Mesh => "by bytes",
+            Form::Cloud => "by bits of a coordinate",
+            Form::Splats => "by quality",
+        };
+        format!("tessera {}, {} without a pack, {by}", env!("CARGO_PKG_VERSION"), self.form.name())
+    }
+
+    fn extension(&self) -> &str {
+        "tsr"
+    }
+
+    fn ladder(&self) -> Vec<Rate> {
+        let parameter = match self.form {
+            Form::Mesh => "bytes",
+            Form::Cloud => "bits",
+            Form::Splats => "q",
+        };
+        Rate::ladder(parameter, &self.steps)
+    }
+
+    fn encode(&mut self, original: &Solid, rate: &Rate) -> Result<Vec<u8>> {
+        use tessera_geometry::{EncodeOptions, Precision, Target};
+        let usual = EncodeOptions::default();
+        let options = match self.form {
+            Form::Mesh => EncodeOptions { target: Target::Size(rate.value as u64), ..usual },
+            Form::Cloud => EncodeOptions { precision: Precision::Bits(rate.value as u8), ..usual },
+            Form::Splats => EncodeOptions { target: Target::Quality(rate.value), ..usual },
+        };
+        let encoded = tessera_geometry::encode(original.shape(), &options);
+        Ok(encoded.map_err(|error| Error::Failed(error.to_string()))?.bytes)
+    }
+
+    fn decode(&mut self, file: &[u8]) -> Result<Solid> {
+        let decoded = tessera_geometry::decode(file, &tessera_geometry::DecodeOptions::default());
+        Solid::new(decoded.map_err(|error| Error::Failed(error.to_string()))?.shape)
+    }
+}
 
 /// The image codec with one pack.
 pub struct Image {

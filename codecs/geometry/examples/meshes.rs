@@ -8,7 +8,7 @@
 use std::{error::Error, fs, path::Path, process::Command, time::Instant};
 
 use tessera_geometry::{
-    DecodeOptions, EncodeOptions, Mesh, MeshTarget, Shape, decode, encode,
+    DecodeOptions, EncodeOptions, Mesh, Shape, Target, decimated, decode, encode,
     io::{self, Format},
     metrics::surfaces::{Distances, compare},
 };
@@ -54,7 +54,7 @@ fn main() -> Fallible<()> {
         let name = Path::new(file).file_stem().unwrap_or_default().to_string_lossy().into_owned();
         for &size in &sizes {
             let start = Instant::now();
-            let options = EncodeOptions { mesh: MeshTarget::Size(size), ..EncodeOptions::default() };
+            let options = EncodeOptions { target: Target::Size(size), ..EncodeOptions::default() };
             let encoded = match encode(&Shape::Mesh(mesh.clone()), &options) {
                 Ok(encoded) => encoded,
                 Err(error) => {
@@ -118,7 +118,7 @@ fn draco(mesh: &Mesh, size: u64) -> Fallible<Option<(u64, usize, Distances)>> {
         let mut target = size as usize;
         let mut fits: Option<(u64, Mesh)> = None;
         for _ in 0..6 {
-            let reduced = simplified(&whole, target.clamp(4, whole.faces.len()));
+            let reduced = decimated(&whole, target.clamp(4, whole.faces.len()));
             if reduced.faces.is_empty() {
                 break;
             }
@@ -161,23 +161,4 @@ fn draco_coded(mesh: &Mesh, bits: u32) -> Fallible<Option<(u64, Mesh)>> {
     fs::remove_dir_all(&folder)?;
     let Shape::Mesh(back) = back else { return Err("Draco's mesh has no faces".into()) };
     Ok(Some((bytes, back)))
-}
-
-fn simplified(mesh: &Mesh, target: usize) -> Mesh {
-    let mut indices = mesh.faces.as_flattened().to_vec();
-    let mut positions = mesh.positions.clone();
-    let options = meshopt::SimplifyOptions::Prune;
-    let count = meshopt::simplify_with_update(
-        &mut indices,
-        &mut positions,
-        &mut [],
-        &[],
-        0,
-        None,
-        3 * target,
-        f32::MAX,
-        options,
-        None,
-    );
-    Mesh { positions, faces: indices[..count].as_chunks::<3>().0.to_vec(), ..Mesh::default() }.welded()
 }

@@ -1,15 +1,16 @@
-//! Points to a few bits each, meshes to hundreds of bytes, and back.
+//! Points to a few bits each, meshes to hundreds of bytes, splats to a few bytes each, and back.
 //!
 //! ```text
 //! file ──io──▶ Cloud ──lattice──▶ places ──octree──▶ levels and attributes ──core/entropy──▶ core/container ──▶ .tsr
-//!         └──▶ Mesh ──decimated──▶ faces and vertices ─────────────────────────▶│
+//!         ├──▶ Mesh ──decimated──▶ faces and vertices ─────────────────────────▶│
+//!         └──▶ Splats ──lattice, splat──▶ places, sizes, turns, colours, tokens ──▶│
 //! ```
 //!
-//! - [`io`]: PLY, OBJ, STL, glTF and XYZ files in and out.
-//! - [`Shape`]: what every other part works on, a [`Mesh`] or a [`Cloud`].
+//! - [`io`]: PLY, OBJ, STL, glTF, XYZ and SPZ files in and out.
+//! - [`Shape`]: what every other part works on, a [`Mesh`], a [`Cloud`] or [`Splats`].
 //! - [`encode`], [`decode`]: shapes to `.tsr` files and back. No model pack is needed.
 //! - [`inspect`]: what a file holds.
-//! - [`metrics`]: how far two surfaces or two sets of points are apart.
+//! - [`metrics`]: how far two surfaces or two sets of points are apart, and pictures of splats.
 //!
 //! Everything between places and bytes is integer arithmetic. Bytes from outside never panic this crate and never make it allocate past
 //! [`tessera_core::Limits`] and [`IoLimits`].
@@ -22,10 +23,14 @@ mod lattice;
 pub mod metrics;
 mod octree;
 mod shape;
+mod splat;
+mod splats;
 mod surface;
 
-pub use codec::{DecodeOptions, Decoded, EncodeOptions, Encoded, Inspection, MeshTarget, decode, encode, inspect};
+pub use codec::{DecodeOptions, Decoded, EncodeOptions, Encoded, Inspection, Target, decode, encode, inspect};
+pub use decimated::decimated;
 pub use error::{Error, Result};
 pub use io::IoLimits;
 pub use lattice::Precision;
 pub use shape::{Bounds, Cloud, Mesh, Shape};
+pub use splats::{DC, Splats};

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 use crate::error::{Error, Result};
+use crate::splats::Splats;
 
-/// A mesh or a cloud.
+/// A mesh, a cloud or splats.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Shape {
@@ -13,6 +14,8 @@ pub enum Shape {
     Mesh(Mesh),
     /// Points alone.
     Cloud(Cloud),
+    /// Gaussian splats.
+    Splats(Splats),
 }
 
 /// Triangles between vertices.
@@ -139,15 +142,16 @@ impl Cloud {
 }
 
 impl Shape {
-    /// The positions of its vertices or points.
+    /// The positions of its vertices or points, or the centres of its splats.
     pub fn positions(&self) -> &[[f32; 3]] {
         match self {
             Self::Mesh(mesh) => &mesh.positions,
             Self::Cloud(cloud) => &cloud.positions,
+            Self::Splats(splats) => &splats.positions,
         }
     }
 
-    /// As [`Mesh::check`] and [`Cloud::check`].
+    /// As [`Mesh::check`], [`Cloud::check`] and [`Splats::check`].
     ///
     /// # Errors
     /// [`Error::Shape`] says what is wrong.
@@ -155,6 +159,7 @@ impl Shape {
         match self {
             Self::Mesh(mesh) => mesh.check(),
             Self::Cloud(cloud) => cloud.check(),
+            Self::Splats(splats) => splats.check(),
         }
     }
 }
@@ -189,7 +194,7 @@ pub(crate) fn turned([a, b, c]: [u32; 3]) -> [u32; 3] {
     }
 }
 
-fn check_points(
+pub(crate) fn check_points(
     what: &str,
     positions: &[[f32; 3]],
     normals: Option<&[[f32; 3]]>,

@@ -14,7 +14,9 @@ use std::{
 use serde_json::Value;
 use tessera_eval::{Speech, metrics::speech_by_name};
 use tessera_geometry::{Bounds, Shape, io, metrics};
-use tessera_tests::{compare, preview, sample_clouds, sample_images, sample_meshes, sample_sounds};
+use tessera_tests::{
+    compare, preview, sample_clouds, sample_images, sample_meshes, sample_sounds, sample_splats, seen,
+};
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
@@ -22,6 +24,11 @@ const RATES: [&str; 3] = ["0.02", "0.05", "0.12"];
 const DEPTHS: [&str; 2] = ["8", "12"];
 /// Bytes of meshes.
 const MESH_SIZES: [&str; 3] = ["400", "1000", "4000"];
+/// Qualities of splats.
+const SPLAT_QUALITIES: [&str; 3] = ["20", "50", "80"];
+/// Pixels of a side of what splats are compared in, and of their pictures.
+const SPLAT_VIEW: usize = 192;
+const SPLAT_PICTURE: usize = 512;
 const PRECISIONS: [(&str, &[&str]); 3] =
     [("7bit", &["--bits", "7"]), ("11bit", &["--bits", "11"]), ("lossless", &["--lossless"])];
 
@@ -82,6 +89,13 @@ fn demo(rates: &[String], out: &Path) -> Fallible<()> {
     );
     for size in MESH_SIZES {
         meshes(&tessera, size, &out.join(format!("{size}bytes")))?;
+    }
+    println!(
+        "\n{:<18} {:>7} {:>7} {:>7} {:>7} {:>9} {:>9}  output",
+        "splats", "splats", "bytes", "B/splat", "PSNR dB", "encode s", "decode s"
+    );
+    for quality in SPLAT_QUALITIES {
+        splats(&tessera, quality, &out.join(format!("q{quality}")))?;
     }
     println!(
         "\nTimes are for a loaded model. Look at the pictures and listen to the sounds in {}/; 'tessera info FILE.tsr' shows what a file holds. The \
@@ -185,6 +199,42 @@ fn meshes(tessera: &Path, size: &str, folder: &Path) -> Fallible<()> {
             "{name:<18} {faces:>7} {bytes:>7} {:>7.3} {:>7.3} {:>9.3} {:>9.3}  {result}",
             distances.f_score,
             distances.normals,
+            number(encoded, "seconds"),
+            number(decoded, "seconds"),
+        );
+    }
+    Ok(())
+}
+
+/// The sample splats at a quality, in what is seen of them; before and after as pictures.
+fn splats(tessera: &Path, quality: &str, folder: &Path) -> Fallible<()> {
+    // One input goes into a folder that is there; else it would take its name.
+    fs::create_dir_all(folder)?;
+    let encoded = reports(
+        Command::new(tessera)
+            .args(["encode", "--json", "--force", "-q", quality, "-o"])
+            .arg(folder)
+            .args(sample_splats()),
+    )?;
+    let decoded = reports(Command::new(tessera).args(["decode", "--json", "--force", "-o"]).arg(folder).arg(folder))?;
+    for (tsr, encoded) in &encoded {
+        let decoded = decoded.get(tsr).ok_or("a file was not decoded")?;
+        let bytes = fs::metadata(text(encoded, "output"))?.len();
+        let (source, result) = (text(encoded, "input"), text(decoded, "output"));
+        let (Shape::Splats(original), Shape::Splats(back)) = (shape(&source)?, shape(&result)?) else {
+            return Err("splats came back as points".into());
+        };
+        let stem = Path::new(&source).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let cameras = metrics::views::Camera::ring(&original, SPLAT_PICTURE);
+        let camera = cameras.last().ok_or("there is no view of splats")?;
+        seen(&original, camera).save(folder.join(format!("{stem}-before.png")))?;
+        seen(&back, camera).save(folder.join(format!("{stem}-after.png")))?;
+        let name = Path::new(&source).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        println!(
+            "{name:<18} {:>7} {bytes:>7} {:>7.2} {:>7.2} {:>9.3} {:>9.3}  {result}",
+            original.len(),
+            bytes as f64 / original.len() as f64,
+            metrics::views::psnr(&original, &back, SPLAT_VIEW),
             number(encoded, "seconds"),
             number(decoded, "seconds"),
         );

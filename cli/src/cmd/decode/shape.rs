@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use serde::Serialize;
-use tessera_core::container::{GeometryTier, Header, MediaShape};
+use tessera_core::container::{GeometryTier, Header, MediaShape, POINTS_OF_A_SPLAT};
 use tessera_geometry::{
     DecodeOptions, Shape,
     io::{self, Format},
@@ -22,11 +22,13 @@ use crate::{
 pub struct Report {
     input: String,
     output: String,
-    /// Points, or vertices of a mesh.
+    /// Points, vertices of a mesh, or splats.
     points: usize,
+    /// Whether they are splats.
+    splats: bool,
     /// Of a mesh.
     faces: Option<usize>,
-    /// Bits of a coordinate of points.
+    /// Bits of a coordinate of points and of splats' centres.
     bits: Option<u8>,
     bytes: u64,
     /// What of the file was lost or left out.
@@ -59,7 +61,8 @@ pub fn decode(
             Shape::Mesh(mesh) => Some(mesh.faces.len()),
             _ => None,
         },
-        bits: matches!(decoded.tier, GeometryTier::Octree { .. }).then_some(decoded.bits),
+        splats: matches!(decoded.shape, Shape::Splats(_)),
+        bits: (!matches!(decoded.tier, GeometryTier::Decimated { .. })).then_some(decoded.bits),
         bytes: written.bytes.len() as u64,
         notes: [&decoded.losses[..], &written.notes].concat(),
         losses: decoded.losses,
@@ -72,6 +75,7 @@ fn claimed(header: &Header) -> u64 {
     match header.media {
         MediaShape::Geometry(GeometryTier::Octree { points, .. }) => points.into(),
         MediaShape::Geometry(GeometryTier::Decimated { faces }) => faces.into(),
+        MediaShape::Geometry(GeometryTier::Splats { points, .. }) => u64::from(points) * POINTS_OF_A_SPLAT,
         _ => 0,
     }
 }
@@ -81,7 +85,9 @@ impl Report {
         let points = print::grouped(self.points as u64);
         let what = match (self.faces, self.bits) {
             (Some(faces), _) => format!("{points} vertices  {} faces", print::grouped(faces as u64)),
-            (None, Some(bits)) => format!("{points} points  {bits} bits a coordinate"),
+            (None, Some(bits)) => {
+                format!("{points} {}  {bits} bits a coordinate", if self.splats { "splats" } else { "points" })
+            }
             (None, None) => format!("{points} points"),
         };
         format!("{} -> {}  {what}  {:.2} s", self.input, self.output, self.seconds)

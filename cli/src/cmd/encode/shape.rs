@@ -1,11 +1,11 @@
-//! Point clouds and meshes to `.tsr` files.
+//! Point clouds, meshes and splats to `.tsr` files.
 
 use std::{fs, time::Instant};
 
 use clap::Args;
 use serde::Serialize;
 use tessera_core::container::GeometryTier;
-use tessera_geometry::{EncodeOptions, MeshTarget, Precision, Shape, io};
+use tessera_geometry::{EncodeOptions, Precision, Shape, Target, io};
 
 use crate::{
     engine::Shared,
@@ -38,26 +38,28 @@ pub struct ShapeArgs {
     #[arg(long, value_name = "BITS", default_value_t = 8, value_parser = clap::value_parser!(u8).range(2..=14))]
     pub normal_bits: u8,
 
-    /// Size of a mesh's file: its positions and faces as 32-bit numbers, divided by this
+    /// Size of the file of a mesh or splats: their positions and faces, or all their numbers, as 32-bit numbers, divided by this
     #[arg(long, value_name = "N", conflicts_with_all = ["quality", "bpp", "size", "rung"], value_parser = parse_ratio)]
     pub ratio: Option<f64>,
 
-    /// Code the vertices of a mesh as a point cloud; its faces are dropped
+    /// Code the vertices of a mesh or the centres of splats as a point cloud; faces and the rest of splats are dropped
     #[arg(long)]
     pub points: bool,
 }
 
 impl ShapeArgs {
     /// An option that does nothing is a mistake.
-    fn check(&self, shape: &Shape, mesh_target: bool) -> Result<()> {
-        let mesh = matches!(shape, Shape::Mesh(mesh) if !mesh.faces.is_empty()) && !self.points;
-        if mesh && (self.bits.is_some() || self.precision.is_some()) {
-            return Err(Failure::usage(
-                "--bits and --precision do not apply",
-                "it is a mesh: choose with -q, --size or --ratio",
-            ));
+    fn check(&self, shape: &Shape, target: bool) -> Result<()> {
+        let (has_target, fix) = match shape {
+            Shape::Mesh(mesh) => (!mesh.faces.is_empty(), "it is a mesh: choose with -q, --size or --ratio"),
+            Shape::Splats(_) => (true, "it holds splats: choose with -q, --size or --ratio"),
+            _ => (false, ""),
+        };
+        let has_target = has_target && !self.points;
+        if has_target && (self.bits.is_some() || self.precision.is_some()) {
+            return Err(Failure::usage("--bits and --precision do not apply", fix));
         }
-        if !mesh && (mesh_target || self.ratio.is_some()) {
+        if !has_target && (target || self.ratio.is_some()) {
             let fix = "they are points: choose with --bits, --precision or --lossless";
             return Err(Failure::usage("-q, --size and --ratio do not apply", fix));
         }
@@ -71,12 +73,12 @@ impl ShapeArgs {
             (_, _, Some(error)) => Precision::Error(error),
             _ => Precision::Auto,
         };
-        let mesh = match (size, self.ratio, quality) {
-            (Some(size), ..) => MeshTarget::Size(size),
-            (_, Some(ratio), _) => MeshTarget::Ratio(ratio),
-            (.., quality) => MeshTarget::Quality(quality.map_or(50.0, f64::from)),
+        let target = match (size, self.ratio, quality) {
+            (Some(size), ..) => Target::Size(size),
+            (_, Some(ratio), _) => Target::Ratio(ratio),
+            (.., quality) => Target::Quality(quality.map_or(50.0, f64::from)),
         };
-        EncodeOptions { precision, normal_bits: self.normal_bits, vertices: self.points, mesh }
+        EncodeOptions { precision, normal_bits: self.normal_bits, vertices: self.points, target }
     }
 }
 
@@ -97,7 +99,7 @@ fn parse_precision(text: &str) -> std::result::Result<f64, String> {
 pub struct Report {
     input: String,
     output: String,
-    /// Points, or vertices of a mesh.
+    /// Points, vertices of a mesh, or splats.
     points: u64,
     /// Of a mesh.
     faces: Option<u32>,
@@ -106,9 +108,9 @@ pub struct Report {
     bits_per_point: f64,
     tier: &'static str,
     why: &'static str,
-    /// Bits of a coordinate of points.
+    /// Bits of a coordinate of points and of splats' centres.
     depth: Option<u8>,
-    /// Of points: greatest error of a coordinate; 0 without loss. Of a mesh: mean distance between the surfaces, there and back.
+    /// Of points and centres: greatest error of a coordinate; 0 without loss. Of a mesh: mean distance between the surfaces, there and back.
     error: f64,
     /// What of the input is not in the file, or was repaired.
     pub notes: Vec<String>,
@@ -137,6 +139,7 @@ pub fn encode(
     let (tier, depth, faces) = match encoded.tier {
         GeometryTier::Octree { depth, .. } => ("octree", Some(depth), None),
         GeometryTier::Decimated { faces } => ("decimated", None, Some(faces)),
+        GeometryTier::Splats { depth, .. } => ("splats", Some(depth), None),
         _ => ("other", None, None),
     };
     Ok(Report {
@@ -165,18 +168,17 @@ fn sibling(source: &Source, name: &str) -> Option<Vec<u8>> {
 
 impl Report {
     pub fn line(&self) -> String {
+        let points = print::grouped(self.points);
         let (what, loss) = match (self.faces, self.error) {
+            (None, error) if self.tier == "splats" => {
+                (format!("{points} splats"), format!("centres within {error:.2e}"))
+            }
             (Some(faces), error) => {
                 let faces = print::grouped(faces.into());
-                (
-                    format!("{} vertices  {faces} faces", print::grouped(self.points)),
-                    format!("surface off by {error:.2e}"),
-                )
+                (format!("{points} vertices  {faces} faces"), format!("surface off by {error:.2e}"))
             }
-            (None, 0.0) => (format!("{} points", print::grouped(self.points)), "no coordinate changed".to_owned()),
-            (None, error) => {
-                (format!("{} points", print::grouped(self.points)), format!("coordinates within {error:.2e}"))
-            }
+            (None, 0.0) => (format!("{points} points"), "no coordinate changed".to_owned()),
+            (None, error) => (format!("{points} points"), format!("coordinates within {error:.2e}")),
         };
         format!(
             "{} -> {}  {what}  {} bytes  {:.2} bits per {}  {loss}  {:.2} s",
@@ -184,7 +186,11 @@ impl Report {
             self.output,
             print::grouped(self.bytes),
             self.bits_per_point,
-            if self.faces.is_some() { "vertex" } else { "point" },
+            match self.tier {
+                "decimated" => "vertex",
+                "splats" => "splat",
+                _ => "point",
+            },
             self.seconds
         )
     }

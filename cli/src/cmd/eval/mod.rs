@@ -15,7 +15,7 @@ use std::{
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tessera_eval::{
-    Error, Media, Rgb8, Speech, anchors,
+    Error, Form, Media, Rgb8, Solid, Speech, anchors,
     metrics::{self, Metric},
     ours::{DEPTHS, RATES},
     report::{self, MetricInfo, Missing, Run},
@@ -25,7 +25,7 @@ use tessera_models::{Store, runtime};
 
 use crate::{
     args::{ModelArgs, RuntimeArgs, WorkerArgs},
-    cmd::encode::{PICTURES, SOUNDS},
+    cmd::encode::{MAX_INPUT_BYTES, PICTURES, SHAPES, SOUNDS},
     engine::Shared,
     failure::{Exit, Failure, Result},
     files::{self, Kind},
@@ -38,7 +38,7 @@ const DEFAULT_CODEC: &str = "tessera";
 
 /// Measure bits against quality, beside other codecs
 ///
-/// Encodes every picture, or every sound, at a ladder of rates with our packs and with the anchors, decodes the written files,
+/// Encodes every picture, every sound or every shape at a ladder of rates with our packs and with the anchors, decodes the written files,
 /// measures them and writes a report: cells.csv, results/*.json, plots/*.svg, BD-rate tables, and index.html, which needs nothing else.
 /// A run that was ended goes on where it was when it is started again with the same folder.
 #[derive(Debug, Args)]
@@ -50,12 +50,15 @@ const DEFAULT_CODEC: &str = "tessera";
   tessera eval photos/ --refine 0,1,2,5 --anchors none    what the refiner makes of our pictures
   tessera eval speech/ --depths 6,9,12                  speech: PESQ, STOI, sounds to listen to
   tessera eval speech/ --anchor-rates 6,1300            beside Opus at 6 kbit/s and Codec2 1300 alone
+  tessera eval meshes/ --steps 400,1000                 meshes of so many bytes beside decimation and Draco
+  tessera eval scans/ --steps 8,10,12                   point clouds of so many bits a coordinate beside Draco
 
 Anchors for pictures: jpeg, webp; avif-aom, avif-svt and jxl in builds with FFmpeg's libraries (cargo feature ffmpeg).
 Anchors for sounds, in such builds: opus, codec2. Sounds are measured as one channel at 16 kHz.
+Anchors for meshes: decimate-draco; for point clouds: draco, both by the programs draco_encoder and draco_decoder; for splats: spz.
 LPIPS and, for sounds, DNSMOS come as metric packs; models/training/README.md says how to make one.")]
 pub struct Eval {
-    /// Pictures or sounds, or folders of them
+    /// Pictures, sounds or shapes of one form, or folders of them
     #[arg(required = true, value_name = "IN")]
     inputs: Vec<PathBuf>,
 
@@ -79,6 +82,10 @@ pub struct Eval {
     #[arg(long, value_name = "BITS,…", value_delimiter = ',', default_values_t = DEPTHS.to_vec(), value_parser = clap::value_parser!(u8).range(1..))]
     depths: Vec<u8>,
 
+    /// Steps of our ladder for shapes, from few to many: bytes of meshes, bits of a coordinate of clouds, quality of splats
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = parse_step)]
+    steps: Vec<f64>,
+
     /// Codecs to compare with, or none; without it, all that are at hand
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     anchors: Vec<String>,
@@ -95,7 +102,7 @@ pub struct Eval {
     #[arg(long, value_name = "0-9", default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=9))]
     effort: u8,
 
-    /// Pictures or sounds that the report shows, evenly spread over the inputs
+    /// Inputs that the report shows or, of shapes, of which decoded files are kept, evenly spread over the inputs
     #[arg(long, value_name = "N", default_value_t = 6)]
     gallery: usize,
 
@@ -118,18 +125,31 @@ pub struct Eval {
 pub fn run(arguments: &Eval) -> Result<std::result::Result<(), Exit>> {
     let inputs = inputs(&arguments.inputs, &arguments.output)?;
     check_folder(&arguments.output, arguments.force)?;
-    let kinds: BTreeSet<bool> = inputs.iter().map(|input| kind(input) == Kind::Sound).collect();
-    match kinds.iter().collect::<Vec<_>>()[..] {
-        [false] => evaluate(arguments, inputs, &PICTURE),
-        [true] => evaluate(arguments, inputs, &SOUND),
-        _ => {
-            Err(Failure::usage("there are pictures and sounds in what was named", "evaluate each in a run of its own"))
-        }
+    match kinds(&inputs).into_iter().collect::<Vec<_>>()[..] {
+        [Subject::Picture] => evaluate(arguments, inputs, &picture()),
+        [Subject::Sound] => evaluate(arguments, inputs, &sound(arguments)),
+        [Subject::Mesh] => evaluate(arguments, inputs, &solid(Form::Mesh, arguments)),
+        [Subject::Cloud] => evaluate(arguments, inputs, &solid(Form::Cloud, arguments)),
+        [Subject::Splats] => evaluate(arguments, inputs, &solid(Form::Splats, arguments)),
+        _ => Err(Failure::usage(
+            "there are several of pictures, sounds, meshes, point clouds and splats in what was named",
+            "evaluate each in a run of its own",
+        )),
     }
 }
 
+/// What a run is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Subject {
+    Picture,
+    Sound,
+    Mesh,
+    Cloud,
+    Splats,
+}
+
 /// The metric of a name.
-type MetricOf<M> = fn(&str, &Eval) -> tessera_eval::Result<Box<dyn Metric<M>>>;
+type MetricOf<M> = Box<dyn Fn(&str, &Eval) -> tessera_eval::Result<Box<dyn Metric<M>>> + Sync>;
 
 /// What an evaluation needs to know of a medium.
 struct Medium<M> {
@@ -137,44 +157,102 @@ struct Medium<M> {
     /// The anchor that a report compares with first, where it is at hand.
     strongest: &'static str,
     /// Names of all metrics.
-    metrics: fn() -> Vec<&'static str>,
+    metrics: Vec<&'static str>,
     metric: MetricOf<M>,
     /// Id of a pack of ours.
     pack: fn(&Shared, Option<&str>) -> Result<String>,
+    /// Whether packs of ours may have a refiner.
+    refines: bool,
+    /// What a worker is told of it.
+    worker: Vec<String>,
     /// What was measured, in words.
     what: &'static str,
     how: &'static str,
 }
 
-const PICTURE: Medium<Rgb8> = Medium {
-    anchors: anchors::NAMES,
-    strongest: "avif-aom",
-    metrics: metrics::names,
-    metric: |name, arguments| {
-        let _ = runtime::load(arguments.runtime.ort_lib.as_deref()); // a metric that needs it says that it is missing
-        metrics::by_name_in(name, &Store::standard(arguments.models.models.as_deref()))
-    },
-    pack: |shared, name| Ok(shared.pack_to_encode_with(name)?.id().to_owned()),
-    what: "pictures",
-    how: "quality is that of the pictures decoded from them, in 8-bit sRGB",
-};
+fn picture() -> Medium<Rgb8> {
+    Medium {
+        anchors: anchors::NAMES,
+        strongest: "avif-aom",
+        metrics: metrics::names(),
+        metric: Box::new(|name, arguments| {
+            let _ = runtime::load(arguments.runtime.ort_lib.as_deref()); // a metric that needs it says that it is missing
+            metrics::by_name_in(name, &Store::standard(arguments.models.models.as_deref()))
+        }),
+        pack: |shared, name| Ok(shared.pack_to_encode_with(name)?.id().to_owned()),
+        refines: true,
+        worker: Vec::new(),
+        what: "pictures",
+        how: "quality is that of the pictures decoded from them, in 8-bit sRGB",
+    }
+}
 
-const SOUND: Medium<Speech> = Medium {
-    anchors: anchors::SPEECH_NAMES,
-    strongest: "opus",
-    metrics: metrics::speech_names,
-    metric: |name, arguments| {
-        let _ = runtime::load(arguments.runtime.ort_lib.as_deref()); // as for pictures
-        metrics::speech_by_name_in(name, &Store::standard(arguments.models.models.as_deref()))
-    },
-    pack: |shared, name| Ok(shared.sound_pack(name)?.id().to_owned()),
-    what: "sounds",
-    how: "quality is that of the sounds decoded from them, one channel of 16 bits at 16 kHz",
-};
+fn sound(arguments: &Eval) -> Medium<Speech> {
+    Medium {
+        anchors: anchors::SPEECH_NAMES,
+        strongest: "opus",
+        metrics: metrics::speech_names(),
+        metric: Box::new(|name, arguments| {
+            let _ = runtime::load(arguments.runtime.ort_lib.as_deref()); // as for pictures
+            metrics::speech_by_name_in(name, &Store::standard(arguments.models.models.as_deref()))
+        }),
+        pack: |shared, name| Ok(shared.sound_pack(name)?.id().to_owned()),
+        refines: false,
+        worker: vec!["--sound".to_owned(), listed(&arguments.depths)],
+        what: "sounds",
+        how: "quality is that of the sounds decoded from them, one channel of 16 bits at 16 kHz",
+    }
+}
+
+fn solid(form: Form, arguments: &Eval) -> Medium<Solid> {
+    let mut worker = vec!["--shape".to_owned(), form.name().to_owned()];
+    if !arguments.steps.is_empty() {
+        worker.extend(["--steps".to_owned(), listed(&arguments.steps)]);
+    }
+    let (strongest, how) = match form {
+        Form::Mesh => ("decimate-draco", "quality is that of the surfaces decoded from them"),
+        Form::Cloud => ("draco", "quality is that of the points decoded from them"),
+        Form::Splats => ("spz", "quality is that of views rendered from them"),
+    };
+    Medium {
+        anchors: anchors::shape_names(form),
+        strongest,
+        metrics: metrics::shape_names(form),
+        metric: Box::new(move |name, _| metrics::shape_by_name(form, name)),
+        pack: |_, name| match name {
+            None => Ok(DEFAULT_CODEC.to_owned()),
+            Some(_) => Err(Failure::usage("--codec does not apply", "shapes are coded without a pack: leave it out")),
+        },
+        refines: false,
+        worker,
+        what: form.name(),
+        how,
+    }
+}
+
+fn listed<T: ToString>(values: &[T]) -> String {
+    values.iter().map(T::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// What the inputs are of. What a shape is made of is only known when it is read: one that cannot be says nothing, and fails like any other input of the
+/// run.
+fn kinds(inputs: &[Input]) -> BTreeSet<Subject> {
+    let subject = |input: &Input| match kind(input) {
+        Kind::Picture => Some(Subject::Picture),
+        Kind::Sound => Some(Subject::Sound),
+        Kind::Shape => Solid::read(&input.path).ok().map(|solid| match solid.form() {
+            Form::Mesh => Subject::Mesh,
+            Form::Cloud => Subject::Cloud,
+            Form::Splats => Subject::Splats,
+        }),
+    };
+    let kinds: BTreeSet<Subject> = inputs.iter().filter_map(subject).collect();
+    if kinds.is_empty() { [Subject::Mesh].into() } else { kinds }
+}
 
 /// The medium of a file, told by its first bytes.
 fn kind(input: &Input) -> Kind {
-    Kind::of_file(&input.path).unwrap_or(Kind::Picture)
+    Kind::of_file(&input.path, MAX_INPUT_BYTES).unwrap_or(Kind::Picture)
 }
 
 fn evaluate<M: Media>(
@@ -184,7 +262,6 @@ fn evaluate<M: Media>(
 ) -> Result<std::result::Result<(), Exit>> {
     let (chosen, missing_metrics) = choose_metrics(arguments, medium)?;
     let codecs = codecs(arguments, medium)?;
-    let sound = medium.what == SOUND.what;
     let program = env::current_exe().map_err(|error| {
         Failure::new(Exit::Failed, format!("cannot find this program ({error})"), "run it by its path")
     })?;
@@ -194,7 +271,7 @@ fn evaluate<M: Media>(
         inputs,
         codecs,
         metrics: &|| chosen.iter().map(|name| (medium.metric)(name, arguments)).collect(),
-        worker: &|codec| worker_command(&program, codec, threads, sound, arguments),
+        worker: &|codec| worker_command(&program, codec, threads, &medium.worker, arguments),
         jobs,
         gallery: arguments.gallery,
     };
@@ -216,7 +293,7 @@ fn inputs(named: &[PathBuf], out: &Path) -> Result<Vec<Input>> {
     let mut inputs: Vec<(usize, Input)> = Vec::new();
     for (place, path) in (1..).zip(named) {
         if path.is_dir() {
-            for file in files::walk(path, &[PICTURES, SOUNDS].concat(), Some(out))? {
+            for file in files::walk(path, &[PICTURES, SOUNDS, SHAPES].concat(), Some(out))? {
                 let name = file.strip_prefix(path).unwrap_or(&file).display().to_string();
                 inputs.push((place, Input { name, path: file }));
             }
@@ -230,7 +307,7 @@ fn inputs(named: &[PathBuf], out: &Path) -> Result<Vec<Input>> {
     if inputs.is_empty() {
         return Err(Failure::usage(
             "there is nothing in what was named",
-            "name pictures or sounds, or folders that hold some",
+            "name pictures, sounds or shapes, or folders that hold some",
         ));
     }
     // Two folders may hold files of one name: then each input is told by its place on the command line, too.
@@ -262,7 +339,7 @@ fn check_folder(folder: &Path, force: bool) -> Result<()> {
 /// Names of the metrics to measure, and those that are not at hand.
 fn choose_metrics<M>(arguments: &Eval, medium: &Medium<M>) -> Result<(Vec<String>, Vec<Missing>)> {
     let asked: Vec<String> = match arguments.metrics.is_empty() {
-        true => (medium.metrics)().iter().map(|name| (*name).to_owned()).collect(),
+        true => medium.metrics.iter().map(|name| (*name).to_owned()).collect(),
         false => arguments.metrics.clone(),
     };
     let (mut chosen, mut missing) = (Vec::new(), Vec::new());
@@ -291,7 +368,7 @@ fn codecs<M>(arguments: &Eval, medium: &Medium<M>) -> Result<Vec<(String, bool)>
         codecs.push((DEFAULT_CODEC.to_owned(), true));
     }
     if !arguments.refine.is_empty() {
-        if medium.what == SOUND.what {
+        if !medium.refines {
             return Err(Failure::usage("--refine does not apply: the refiner is for pictures", "leave it out"));
         }
         let steps = |(name, _): &(String, bool)| {
@@ -314,19 +391,14 @@ fn codecs<M>(arguments: &Eval, medium: &Medium<M>) -> Result<Vec<(String, bool)>
     Ok(codecs)
 }
 
-fn worker_command(program: &Path, codec: &str, threads: usize, sound: bool, arguments: &Eval) -> Command {
+fn worker_command(program: &Path, codec: &str, threads: usize, medium: &[String], arguments: &Eval) -> Command {
     let mut command = Command::new(program);
     command.args(["eval-worker", codec, "--threads", &threads.to_string(), "--effort", &arguments.effort.to_string()]);
-    let rates: Vec<String> = arguments.rates.iter().map(f64::to_string).collect();
-    command.args(["--rates", &rates.join(",")]);
+    command.args(["--rates", &listed(&arguments.rates)]);
     if !arguments.anchor_rates.is_empty() {
-        let rates: Vec<String> = arguments.anchor_rates.iter().map(f64::to_string).collect();
-        command.args(["--anchor-rates", &rates.join(",")]);
+        command.args(["--anchor-rates", &listed(&arguments.anchor_rates)]);
     }
-    if sound {
-        let depths: Vec<String> = arguments.depths.iter().map(u8::to_string).collect();
-        command.args(["--sound", &depths.join(",")]);
-    }
+    command.args(medium);
     if let Some(folder) = &arguments.models.models {
         command.arg("--models").arg(folder);
     }
@@ -406,6 +478,13 @@ fn parse_rate(text: &str) -> std::result::Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if rate.is_finite() && rate > 0.0 && rate <= 24.0 => Ok(rate),
         _ => Err("bits per pixel are above 0 and at most 24".to_owned()),
+    }
+}
+
+fn parse_step(text: &str) -> std::result::Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(step) if step.is_finite() && step >= 0.0 => Ok(step),
+        _ => Err("steps are numbers from 0".to_owned()),
     }
 }
 

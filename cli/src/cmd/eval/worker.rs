@@ -4,9 +4,9 @@ use std::io;
 
 use clap::Args;
 use tessera_eval::{
-    Error, Speech,
+    Error, Form, Speech,
     anchors::{self, AtRates, Codec},
-    ours::{Image, Voice},
+    ours::{Image, Shapes, Voice},
     run::serve,
 };
 use tessera_models::Addition;
@@ -22,13 +22,19 @@ use crate::{
 /// An anchor, or why there is none.
 type Anchor<M> = tessera_eval::Result<Box<dyn Codec<M>>>;
 
-/// Code pictures or sounds for tessera eval, one request a line
+/// Code pictures, sounds or shapes for tessera eval, one request a line
 #[derive(Debug, Args)]
 pub struct Worker {
     codec: String,
     /// Serve sounds at these bits of a token
     #[arg(long, value_name = "BITS,…", value_delimiter = ',')]
     sound: Vec<u8>,
+    /// Serve shapes of this form: meshes, clouds or splats
+    #[arg(long, value_name = "FORM", value_parser = parse_form)]
+    shape: Option<Form>,
+    /// Steps of our ladder for shapes
+    #[arg(long, value_delimiter = ',', value_parser = super::parse_step)]
+    steps: Vec<f64>,
     #[arg(long, default_value_t = 1)]
     threads: usize,
     #[arg(long, default_value_t = 5)]
@@ -48,6 +54,13 @@ impl Worker {
     /// Serves until standard input ends.
     pub fn run(&self) -> Result<()> {
         let gone = |error| Failure::new(Exit::Failed, format!("the run is gone ({error})"), "");
+        if let Some(form) = self.shape {
+            let codec = match anchors::shape_names(form).contains(&self.codec.as_str()) {
+                true => self.chosen(anchors::shape_by_name(form, &self.codec)),
+                false => Ok(Box::new(Shapes::new(&self.codec, form, &self.steps)) as Box<dyn Codec<_>>),
+            };
+            return serve(codec, io::stdin().lock(), io::stdout().lock()).map_err(gone);
+        }
         if !self.sound.is_empty() {
             let codec = match anchors::SPEECH_NAMES.contains(&self.codec.as_str()) {
                 true => self.chosen(anchors::speech_by_name(&self.codec)),
@@ -106,6 +119,10 @@ pub fn refined(name: &str, steps: u8) -> String {
 fn unrefined(name: &str) -> (&str, u8) {
     let parts = name.rsplit_once(REFINED);
     parts.and_then(|(name, steps)| Some((name, steps.parse().ok()?))).unwrap_or((name, 0))
+}
+
+fn parse_form(text: &str) -> std::result::Result<Form, String> {
+    Form::by_name(text).ok_or_else(|| "forms are meshes, clouds and splats".to_owned())
 }
 
 #[cfg(test)]

@@ -30,6 +30,24 @@ pub struct Report {
 enum Content {
     Points(Points),
     Mesh { faces: u32, mesh_bytes: u64 },
+    Splats(Splats),
+}
+
+#[derive(Debug, Serialize)]
+struct Splats {
+    splats: u32,
+    /// Of the spherical harmonics of their colours.
+    degree: u8,
+    antialiased: bool,
+    /// Bits of a centre's coordinate.
+    depth: u8,
+    /// Units between neighbouring indices.
+    step: f64,
+    /// Coordinates of index 0.
+    origin: [f64; 3],
+    level_bytes: u64,
+    attribute_bytes: u64,
+    bytes_per_splat: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -78,6 +96,20 @@ pub fn inspect_shape(file: String, bytes: &[u8]) -> Result<Report> {
             let why = "a surface, with as many triangles as were worth their bytes: no model pack is needed";
             ("decimated", why, Content::Mesh { faces, mesh_bytes: held.level_bytes })
         }
+        GeometryTier::Splats { points, depth, lattice, degree, antialiased, .. } => {
+            let splats = Splats {
+                splats: points,
+                degree,
+                antialiased,
+                depth,
+                step: 1.0 / lattice.divisor,
+                origin: lattice.offset.map(|offset| offset / lattice.divisor),
+                level_bytes: held.level_bytes,
+                attribute_bytes: held.attribute_bytes,
+                bytes_per_splat: bytes.len() as f64 / f64::from(points),
+            };
+            ("splats", "Gaussian splats, with palettes of their own: no model pack is needed", Content::Splats(splats))
+        }
         _ => return Err(Failure::new(Exit::Input, "it holds a shape of an unknown tier", "use a newer tessera")),
     };
     let parts = held.parts.into_iter().map(PartReport::from).collect();
@@ -114,11 +146,32 @@ impl Points {
     }
 }
 
+impl Splats {
+    fn lines(&self, tier: &str, bytes: u64) -> String {
+        let filtered = if self.antialiased { ", with the filter of Mip-Splatting" } else { "" };
+        format!(
+            "  shape    {} splats, colours of degree {}{filtered}\n{tier}  lattice  {} bits a coordinate, steps of {}, from {} {} {}\n  coded    {} bytes of centres, {} of sizes, turns and colours\n  file     {} bytes, {:.2} bytes per splat\n",
+            print::grouped(self.splats.into()),
+            self.degree,
+            self.depth,
+            self.step,
+            self.origin[0],
+            self.origin[1],
+            self.origin[2],
+            print::grouped(self.level_bytes),
+            print::grouped(self.attribute_bytes),
+            print::grouped(bytes),
+            self.bytes_per_splat,
+        )
+    }
+}
+
 impl Report {
     pub fn page(&self) -> String {
         let tier = format!("  tier     {}: {}\n", self.tier, self.why);
         let lines = match &self.content {
             Content::Points(points) => points.lines(&tier, self.bytes),
+            Content::Splats(splats) => splats.lines(&tier, self.bytes),
             Content::Mesh { faces, mesh_bytes } => format!(
                 "  shape    {} faces\n{tier}  coded    {} bytes of faces and vertices\n  file     {} bytes, {:.3} bits per face\n",
                 print::grouped((*faces).into()),

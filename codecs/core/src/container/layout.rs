@@ -70,6 +70,13 @@ pub fn layout(data: &[u8], limits: &Limits) -> Result<Vec<Part>> {
             parts.push("tier", 1);
             parts.push("faces", varint_len(faces));
         }
+        MediaShape::Geometry(GeometryTier::Splats { points, .. }) => {
+            parts.push("tier and flags", 2);
+            parts.push("points", varint_len(points));
+            parts.push("depth", 1);
+            parts.push("degree of spherical harmonics", 1);
+            parts.push("lattice", 4 * size_of::<f64>());
+        }
         MediaShape::Geometry(GeometryTier::Octree { points, lattice, normal_bits, .. }) => {
             parts.push("tier and flags", 2);
             parts.push("points", varint_len(points));

@@ -1,20 +1,24 @@
 //! Codecs at a ladder of rates: the suite's own and those that a user would pick instead.
 //!
 //! JPEG and WebP are always built in. AVIF (libaom, SVT-AV1), JPEG XL, Opus and Codec2 come from FFmpeg's libraries with the
-//! cargo feature `ffmpeg`; what is not at hand is an [`Error::Missing`] that says how to get it.
+//! cargo feature `ffmpeg`, Draco from its own programs; what is not at hand is an [`Error::Missing`] that says how to get it.
 
+mod draco;
 #[cfg(feature = "ffmpeg")]
 mod ffmpeg;
 mod jpeg;
+mod spz;
 mod webp;
 
+pub use draco::Draco;
 pub use jpeg::Jpeg;
+pub use spz::Spz;
 pub use webp::WebP;
 
 #[cfg(feature = "ffmpeg")]
 pub use ffmpeg::{Av1Encoder, Avif, Codec2, JpegXl, Opus};
 
-use crate::{Error, Result, Rgb8, Speech};
+use crate::{Error, Form, Result, Rgb8, Solid, Speech};
 
 /// One setting on a codec's ladder.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,6 +93,31 @@ pub fn speech_by_name(name: &str) -> Result<Box<dyn Codec<Speech>>> {
         #[cfg(feature = "ffmpeg")]
         "codec2" => Ok(Box::new(Codec2::new()?)),
         name => Err(not_at_hand(name, SPEECH_NAMES)),
+    }
+}
+
+/// Names of all anchors for shapes of a form, whether they are at hand or not.
+pub fn shape_names(form: Form) -> &'static [&'static str] {
+    match form {
+        Form::Mesh => &["decimate-draco"],
+        Form::Cloud => &["draco"],
+        Form::Splats => &["spz"],
+    }
+}
+
+/// An anchor for shapes of a form by its name.
+///
+/// # Errors
+/// [`Error::Parameter`] for a name that is not among [`shape_names`], [`Error::Missing`] for a program that is not installed.
+pub fn shape_by_name(form: Form, name: &str) -> Result<Box<dyn Codec<Solid>>> {
+    match (form, name) {
+        (Form::Mesh, "decimate-draco") | (Form::Cloud, "draco") => Ok(Box::new(Draco::new(form)?)),
+        (Form::Splats, "spz") => Ok(Box::new(Spz)),
+        _ => Err(Error::Parameter(format!(
+            "there is no anchor {name} for {}; the anchors are {}",
+            form.name(),
+            shape_names(form).join(", ")
+        ))),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Distances and similarities between a picture and what a codec made of it.
+//! Distances and similarities between a picture, a sound or a shape and what a codec made of it.
 //!
 //! | name | better | equal pictures | least side | needs |
 //! |---|---|---|---|---|
@@ -19,6 +19,17 @@
 //! | [`dnsmos`, `dnsmos-p808`](Dnsmos) | higher | the sound's own | |
 //!
 //! DNSMOS needs ONNX Runtime and a metric pack, and hears the distorted sound alone.
+//!
+//! And for shapes of a form ([`shape_names`]):
+//!
+//! | form | name | better | equal shapes |
+//! |---|---|---|---|
+//! | meshes | `f-score`, `normals` | higher | 1 |
+//! | meshes | `distance`, `hausdorff` | lower | 0 |
+//! | clouds | `d1`, `d2` | higher | 120 |
+//! | clouds | `chamfer`, `hausdorff` | lower | 0 |
+//! | clouds | `f-score` | higher | 1 |
+//! | splats | `view-psnr` | higher | 120 |
 
 mod butteraugli;
 mod dnsmos;
@@ -28,6 +39,7 @@ mod ms_ssim;
 mod pesq;
 mod psnr;
 mod quiet;
+mod shapes;
 mod ssim;
 mod ssimulacra2;
 mod stoi;
@@ -44,6 +56,7 @@ pub use mel::Mel;
 pub use ms_ssim::MsSsim;
 pub use pesq::Pesq;
 pub use psnr::Psnr;
+pub use shapes::{OfShapes, shape_by_name, shape_names};
 pub use ssim::Ssim;
 pub use ssimulacra2::Ssimulacra2;
 pub use stoi::Stoi;
@@ -54,7 +67,7 @@ pub trait Metric<M = Rgb8>: Send {
     fn name(&self) -> &'static str;
     /// Unit and definition in one line, printed in reports.
     fn describe(&self) -> String;
-    /// Whether a larger value is a better picture or sound.
+    /// Whether a larger value is a better picture, sound or shape.
     fn higher_is_better(&self) -> bool;
     /// The value for two pictures of one size, or two sounds of one length.
     ///

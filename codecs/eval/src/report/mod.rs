@@ -42,7 +42,7 @@ pub use markdown::{bd_rate_table, rates_table};
 pub use rates::{At, Equal, FACTORS, Matched, matched};
 pub use run::{CodecInfo, MetricInfo, Missing, Run};
 
-use crate::Result;
+use crate::{Extent, Result};
 use index::Index;
 use output::Output;
 use page::Page;
@@ -91,9 +91,11 @@ pub fn write(run: &Run, kept: &Path, out: &Path) -> Result<Written> {
     output.write("rates.csv", &tables::rates(run, &matched)?)?;
     output.write("rates.md", rates_table(run, &matched).as_bytes())?;
     let plots = plots.iter().map(|(plot, _)| plot).collect();
-    let (gallery, sounds) = match run.is_sound() {
-        false => (gallery::gallery(&index, kept)?, None),
-        true => (None, sounds::sounds(&index, kept)?),
+    let (gallery, sounds) = match run.extent() {
+        Extent::Picture { .. } => (gallery::gallery(&index, kept)?, None),
+        Extent::Sound { .. } => (None, sounds::sounds(&index, kept)?),
+        // Shapes lie beside the page as files.
+        Extent::Mesh { .. } | Extent::Cloud { .. } | Extent::Splats { .. } => (None, None),
     };
     let page = Page { run, looks: &looks, plots, bd_rates: &bd_rates, matched: &matched, gallery, sounds };
     output.write("index.html", page.html().as_bytes())?;

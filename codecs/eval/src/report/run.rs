@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::{Cell, Error, Extent, Failure, Result};
 
 /// Columns that a report has anyway.
-const TAKEN: [&str; 5] = ["bpp", "kbps", "rate", "encoding_time", "decoding_time"];
+const TAKEN: [&str; 8] =
+    ["bpp", "kbps", "kilobytes", "bits_per_point", "bytes_per_splat", "rate", "encoding_time", "decoding_time"];
 
 /// One evaluation: everything that was measured, and everything that could not be.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -73,16 +74,19 @@ pub struct Missing {
 }
 
 impl Run {
-    /// Whether it is about sounds.
-    pub fn is_sound(&self) -> bool {
-        self.cells.first().is_some_and(|cell| matches!(cell.extent, Extent::Sound { .. }))
+    /// How much there is of the first file; a run without cells is one of pictures.
+    pub(crate) fn extent(&self) -> Extent {
+        self.cells.first().map_or(Extent::Picture { width: 0, height: 0 }, |cell| cell.extent)
     }
 
     /// The unit of [`Cell::cost`] as tables name it, as columns of files name it, and in words.
     pub(crate) fn unit(&self) -> Unit {
-        match self.is_sound() {
-            false => Unit { short: "bpp", column: "bpp", words: "bits per pixel" },
-            true => Unit { short: "kbit/s", column: "kbps", words: "kilobits per second" },
+        match self.extent() {
+            Extent::Picture { .. } => Unit { short: "bpp", column: "bpp", words: "bits per pixel" },
+            Extent::Sound { .. } => Unit { short: "kbit/s", column: "kbps", words: "kilobits per second" },
+            Extent::Mesh { .. } => Unit { short: "kB", column: "kilobytes", words: "kilobytes" },
+            Extent::Cloud { .. } => Unit { short: "bit/point", column: "bits_per_point", words: "bits per point" },
+            Extent::Splats { .. } => Unit { short: "B/splat", column: "bytes_per_splat", words: "bytes per splat" },
         }
     }
 
@@ -90,7 +94,7 @@ impl Run {
     ///
     /// # Errors
     /// [`Error::Parameter`]: a codec or a metric that is listed twice, a cell of an unknown codec, two cells at one place, a
-    /// file of no bytes, a picture without pixels, pictures beside sounds, a time that is no number.
+    /// file of no bytes, a picture without pixels, pictures beside sounds or shapes, a time that is no number.
     pub(crate) fn check(&self) -> Result<()> {
         let fail = |what: String| Err(Error::Parameter(what));
         let mut codecs = HashSet::new();
@@ -117,7 +121,9 @@ impl Run {
                 return fail(format!("{place}: {} bytes for {}", cell.bytes, cell.extent));
             }
             if !cell.extent.is_like(self.cells[0].extent) {
-                return fail(format!("{place}: a report is of pictures or of sounds; make one of each"));
+                return fail(format!(
+                    "{place}: a report is of pictures, of sounds or of shapes of one form; make one of each"
+                ));
             }
             if !(cell.encode_seconds.is_finite() && cell.decode_seconds.is_finite()) {
                 return fail(format!("{place}: a time is not a number"));

@@ -7,7 +7,13 @@ use crate::{Error, Extent, Result};
 
 /// One line per cell, a column per metric.
 pub(super) fn cells(run: &Run) -> Result<Vec<u8>> {
-    let sides: &[&str] = if run.is_sound() { &["seconds"] } else { &["width", "height"] };
+    let sides: &[&str] = match run.extent() {
+        Extent::Picture { .. } => &["width", "height"],
+        Extent::Sound { .. } => &["seconds"],
+        Extent::Mesh { .. } => &["faces"],
+        Extent::Cloud { .. } => &["points"],
+        Extent::Splats { .. } => &["splats"],
+    };
     let costs = ["bytes", run.unit().column, "encode_seconds", "decode_seconds"];
     let fixed = ["file", "codec", "step", "rate"].iter().chain(sides).chain(&costs);
     let head = fixed.copied().map(str::to_owned).chain(run.metrics.iter().map(|metric| metric.name.clone()));
@@ -16,6 +22,9 @@ pub(super) fn cells(run: &Run) -> Result<Vec<u8>> {
         match cell.extent {
             Extent::Picture { width, height } => line.extend([width, height].map(|side| side.to_string())),
             Extent::Sound { seconds } => line.push(seconds.to_string()),
+            Extent::Mesh { faces: count } | Extent::Cloud { points: count } | Extent::Splats { splats: count } => {
+                line.push(count.to_string());
+            }
         }
         line.push(cell.bytes.to_string());
         line.extend([cell.cost(), cell.encode_seconds, cell.decode_seconds].map(|value| value.to_string()));

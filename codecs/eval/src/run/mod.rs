@@ -1,7 +1,7 @@
 //! Every file through every codec at every rate, by workers in processes of their own.
 //!
 //! ```text
-//! files × codecs × rates ──▶ jobs ──worker process──▶ coded file, decoded PNG or WAV ──metrics──▶ Cell ──▶ journal.jsonl
+//! files × codecs × rates ──▶ jobs ──worker process──▶ coded file, decoded PNG, WAV or PLY ──metrics──▶ Cell ──▶ journal.jsonl
 //! ```
 //!
 //! A worker process serves one codec, so that the memory it takes is that codec's, and that a codec which crashes costs one
@@ -47,7 +47,7 @@ pub struct Input {
 
 /// What to run, on pictures unless it says otherwise.
 pub struct Plan<'a, M = Rgb8> {
-    /// Pictures, or sounds.
+    /// Pictures, sounds, or shapes of one form.
     pub inputs: Vec<Input>,
     /// Codecs by name, and whether they are the suite's own.
     pub codecs: Vec<(String, bool)>,
@@ -357,7 +357,7 @@ impl<M: Media> Desk<'_, M> {
             .iter_mut()
             .map(|metric| (metric.name().to_owned(), metric.measure(&original.1, &decoded)))
             .collect();
-        let extent = decoded.extent();
+        let extent = original.1.extent();
         self.original = Some(original);
         Ok((extent, values))
     }

@@ -1,4 +1,4 @@
-//! A process that codes pictures or sounds with one codec as it is asked to.
+//! A process that codes pictures, sounds or shapes with one codec as it is asked to.
 
 use std::{
     fs,
@@ -58,7 +58,7 @@ fn answer<M: Media>(codec: &mut dyn Codec<M>, ask: &Ask) -> Result<Answer> {
     let decoded = codec.decode(&coded)?;
     let decode_seconds = start.elapsed().as_secs_f64();
     let peak_bytes = peak();
-    if decoded.extent() != original.extent() {
+    if !original.is_comparable(&decoded) {
         return Err(Error::Failed(format!("decoded to {} instead of {}", decoded.extent(), original.extent())));
     }
     write(&ask.decoded, &decoded.to_file()?)?;

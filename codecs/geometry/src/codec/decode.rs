@@ -4,9 +4,9 @@ use tessera_core::Error as CoreError;
 use tessera_core::container::{self, Chunk, ChunkKind, GeometryTier, Header, Lattice, MediaShape};
 use tessera_core::entropy::BitDecoder;
 
-use super::mesh;
 use super::options::DecodeOptions;
 use super::parts::Attribute;
+use super::{mesh, splats};
 use crate::error::{Error, Result};
 use crate::lattice;
 use crate::octree::{self, Leaves, Tree};
@@ -31,7 +31,7 @@ pub struct Decoded {
 /// [`Error::Core`] for a file that is damaged, foreign or asks for more than the limits; with
 /// [`salvage`](DecodeOptions::salvage) only if not even the coarsest levels survive.
 pub fn decode(bytes: &[u8], options: &DecodeOptions) -> Result<Decoded> {
-    let (header, chunks, mut losses) = if options.salvage {
+    let (header, chunks, losses) = if options.salvage {
         let salvaged = container::salvage(bytes, &options.limits)?;
         let losses = salvaged.losses.iter().map(|loss| format!("byte {}: {}", loss.offset, loss.error)).collect();
         (salvaged.header, salvaged.chunks, losses)
@@ -40,58 +40,48 @@ pub fn decode(bytes: &[u8], options: &DecodeOptions) -> Result<Decoded> {
         (file.header, file.chunks, Vec::new())
     };
     let tier = tier_of(&header)?;
+    let mut reading = Reading { chunks: &chunks, options, losses };
     let (points, depth, lattice, counts, exact, colors, normal_bits) = match tier {
         GeometryTier::Octree { points, depth, lattice, counts, exact, colors, normal_bits } => {
             (points, depth, lattice, counts, exact, colors, normal_bits)
         }
         GeometryTier::Decimated { faces } => {
             let shape = Shape::Mesh(mesh::decode(&chunks, faces)?);
-            return Ok(Decoded { shape, tier, bits: 0, losses });
+            return Ok(Decoded { shape, tier, bits: 0, losses: reading.losses });
         }
+        GeometryTier::Splats { .. } => return splats::decode(reading, tier),
         _ => return Err(CoreError::Unsupported { what: "this tier of geometry".to_owned() }.into()),
     };
-    let wanted = options.bits.unwrap_or(depth).clamp(1, depth);
-    let leaves = decode_levels(&chunks, depth, points, depth - wanted, options.salvage, &mut losses)?;
-    if leaves.missing > 0 {
-        let left_out = [(counts, "repetitions"), (colors, "colours"), (normal_bits.is_some(), "normals")];
-        losses.extend(
-            left_out.iter().filter(|(there, _)| *there).map(|(_, what)| format!("{what} are those of finer levels")),
-        );
-        return Ok(Decoded {
-            shape: Shape::Cloud(Cloud::new(coarse(&leaves, &lattice))),
-            tier,
-            bits: depth - leaves.missing as u8,
-            losses,
-        });
-    }
-    let mut read = Attributes { chunks: &chunks, salvage: options.salvage, losses: &mut losses };
-    let mut codes = leaves.codes;
-    let repeated = match counts {
-        true => read.decode(Attribute::Counts, |decoder| octree::code_counts(decoder, None, codes.len(), points))?,
-        false if codes.len() == points as usize => None,
-        false => return Err(Error::corrupt(format!("the octree has {} leaves for {points} points", codes.len()))),
+    let codes = match reading.tree(depth, points, &lattice, counts)? {
+        Ok(codes) => codes,
+        Err((coarse, bits)) => {
+            let left_out = [(counts, "repetitions"), (colors, "colours"), (normal_bits.is_some(), "normals")];
+            reading.losses.extend(
+                left_out
+                    .iter()
+                    .filter(|(there, _)| *there)
+                    .map(|(_, what)| format!("{what} are those of finer levels")),
+            );
+            return Ok(Decoded { shape: Shape::Cloud(coarse), tier, bits, losses: reading.losses });
+        }
     };
     // Attributes are those of repeated points: without the counts, whose they are is not known.
-    let matched = repeated.is_some() || !counts;
-    if let Some(counts) = repeated {
-        let many = |(&code, &count): (&u64, &u32)| std::iter::repeat_n(code, count as usize);
-        codes = codes.iter().zip(&counts).flat_map(many).collect();
-    }
+    let matched = codes.len() == points as usize;
     let places = codes.iter().map(|&code| octree::place_of(code));
     let place = |place: [u32; 3]| std::array::from_fn(|axis| lattice::coordinate(&lattice, axis, place[axis].into()));
     let mut cloud = Cloud::new(places.map(place).collect());
     if exact && matched {
-        let exact = read.decode(Attribute::Exact, |decoder| decode_remainders(decoder, &codes, &lattice))?;
+        let exact = reading.decode(Attribute::Exact, |decoder| decode_remainders(decoder, &codes, &lattice))?;
         cloud.positions = exact.unwrap_or(cloud.positions);
     }
     if colors && matched {
-        cloud.colors = read.decode(Attribute::Colors, |decoder| octree::code_colors(decoder, &codes, None))?;
+        cloud.colors = reading.decode(Attribute::Colors, |decoder| octree::code_colors(decoder, &codes, None))?;
     }
     if let Some(bits) = normal_bits.filter(|_| matched) {
-        let coded = read.decode(Attribute::Normals, |decoder| octree::code_normals(decoder, &codes, bits, None))?;
+        let coded = reading.decode(Attribute::Normals, |decoder| octree::code_normals(decoder, &codes, bits, None))?;
         cloud.normals = coded.map(|coded| coded.into_iter().map(|halves| unit(halves, bits)).collect());
     }
-    Ok(Decoded { shape: Shape::Cloud(cloud), tier, bits: depth, losses })
+    Ok(Decoded { shape: Shape::Cloud(cloud), tier, bits: depth, losses: reading.losses })
 }
 
 pub(super) fn tier_of(header: &Header) -> Result<GeometryTier> {
@@ -151,27 +141,64 @@ fn coarse(leaves: &Leaves, lattice: &Lattice) -> Vec<[f32; 3]> {
     leaves.codes.iter().map(position).collect()
 }
 
-struct Attributes<'a> {
+/// The chunks of a file as they are taken.
+pub(super) struct Reading<'a> {
     chunks: &'a [Chunk],
-    salvage: bool,
-    losses: &'a mut Vec<String>,
+    options: &'a DecodeOptions,
+    pub losses: Vec<String>,
 }
 
-impl Attributes<'_> {
+impl Reading<'_> {
+    /// The codes of all points in Morton order, each as often as it occurs; or, where levels are left out or lost, the coarser cloud, and its
+    /// bits of a coordinate. Where repetitions are lost every leaf occurs once.
+    pub fn tree(
+        &mut self,
+        depth: u8,
+        points: u32,
+        lattice: &Lattice,
+        counts: bool,
+    ) -> Result<std::result::Result<Vec<u64>, (Cloud, u8)>> {
+        let wanted = self.options.bits.unwrap_or(depth).clamp(1, depth);
+        let salvage = self.options.salvage;
+        let leaves = decode_levels(self.chunks, depth, points, depth - wanted, salvage, &mut self.losses)?;
+        if leaves.missing > 0 {
+            return Ok(Err((Cloud::new(coarse(&leaves, lattice)), depth - leaves.missing as u8)));
+        }
+        let codes = leaves.codes;
+        let repeated = match counts {
+            true => {
+                self.decode(Attribute::Counts, |decoder| octree::code_counts(decoder, None, codes.len(), points))?
+            }
+            false if codes.len() == points as usize => None,
+            false => {
+                return Err(Error::corrupt(format!("the octree has {} leaves for {points} points", codes.len())));
+            }
+        };
+        let Some(counts) = repeated else { return Ok(Ok(codes)) };
+        let many = |(&code, &count): (&u64, &u32)| std::iter::repeat_n(code, count as usize);
+        Ok(Ok(codes.iter().zip(&counts).flat_map(many).collect()))
+    }
+
+    /// The payload of an attribute; `None` only for what is lost, where that is allowed.
+    pub fn payload(&mut self, attribute: Attribute) -> Result<Option<&[u8]>> {
+        let payload = attribute.find(self.chunks);
+        if payload.is_none() {
+            let what = format!("{} are missing", attribute.name());
+            if !self.options.salvage {
+                return Err(Error::corrupt(what));
+            }
+            self.losses.push(what);
+        }
+        Ok(payload)
+    }
+
     /// `None` only for what is lost, where that is allowed.
     fn decode<T>(
         &mut self,
         attribute: Attribute,
         code: impl FnOnce(&mut BitDecoder<'_>) -> tessera_core::Result<T>,
     ) -> Result<Option<T>> {
-        let Some(payload) = attribute.find(self.chunks) else {
-            let what = format!("{} are missing", attribute.name());
-            if !self.salvage {
-                return Err(Error::corrupt(what));
-            }
-            self.losses.push(what);
-            return Ok(None);
-        };
+        let Some(payload) = self.payload(attribute)? else { return Ok(None) };
         let mut decoder = BitDecoder::new(payload)?;
         let decoded = code(&mut decoder)?;
         decoder.finish()?;

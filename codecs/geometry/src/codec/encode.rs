@@ -4,9 +4,9 @@ use tessera_core::container::{self, Chunk, ChunkKind, GeometryTier, Header, Medi
 use tessera_core::entropy::BitEncoder;
 use tessera_core::{Limits, Rung};
 
-use super::mesh;
 use super::options::EncodeOptions;
 use super::parts::Attribute;
+use super::{mesh, splats};
 use crate::error::{Error, Result};
 use crate::lattice::{self, Fit, Precision};
 use crate::octree;
@@ -21,19 +21,19 @@ pub struct Encoded {
     pub tier: GeometryTier,
     /// Why that tier, in a few words.
     pub why: &'static str,
-    /// Points or vertices coded.
+    /// Points, vertices or splats coded.
     pub points: u64,
     /// Bytes of the places of points, or of the mesh.
     pub place_bytes: u64,
-    /// Of points: greatest error of a coordinate that the lattice allows; 0 where coordinates come back as they were. Of a mesh: mean
+    /// Of points and centres: greatest error of a coordinate that the lattice allows; 0 where coordinates come back as they were. Of a mesh: mean
     /// distance between the surfaces, there and back. In units of the shape.
     pub error: f64,
     /// What of the input is not in the file, each in one line.
     pub notes: Vec<String>,
 }
 
-/// Encodes a shape. The same cloud and options give the same bytes on every machine; a mesh is simplified in floating point, so that on another
-/// machine it may become another file. Every file decodes to the same shape everywhere.
+/// Encodes a shape. The same cloud and options give the same bytes on every machine; meshes and splats are worked on in floating point, so that on another
+/// machine they may become another file. Every file decodes to the same shape everywhere; of splats, the last bits of a number may differ.
 ///
 /// # Errors
 /// [`Error::Shape`] for a shape without points, with numbers that are not finite, or a mesh unless its vertices are asked for;
@@ -61,7 +61,15 @@ pub fn encode(shape: &Shape, options: &EncodeOptions) -> Result<Encoded> {
         Shape::Mesh(_) if options.precision == Precision::Lossless => Err(Error::shape(
             "it is a mesh, and meshes are not coded without loss; leave --lossless out, or code its vertices alone with --points",
         )),
-        Shape::Mesh(mesh) => mesh::encode(mesh, options.mesh),
+        Shape::Mesh(mesh) => mesh::encode(mesh, options.target),
+        Shape::Splats(all) if options.vertices => {
+            let notes = vec!["splats are dropped but for their centres and colours".to_owned()];
+            encode_cloud(&all.to_cloud(), options, "the centres of splats were asked for", notes)
+        }
+        Shape::Splats(_) if options.precision == Precision::Lossless => Err(Error::shape(
+            "it holds splats, and splats are not coded without loss; leave --lossless out, or code their centres alone with --points",
+        )),
+        Shape::Splats(all) => splats::encode(all, options.target),
     }
 }
 
@@ -75,7 +83,7 @@ fn encode_cloud(cloud: &Cloud, options: &EncodeOptions, why: &'static str, mut n
         notes.push(format!("{} points lie far from all others; steps are sized for the others", fit.outliers));
     }
     let exact = options.precision == Precision::Lossless && !fit.exact;
-    let sorted = Sorted::new(cloud, &fit);
+    let sorted = Sorted::new(&cloud.positions, &fit);
     let mut chunks = Vec::new();
     for (sequence, payload) in (0u32..).zip(octree::encode_groups(&sorted.leaves, fit.depth.into(), points.into())?) {
         chunks.push(Chunk { sequence, ..Chunk::new(ChunkKind::Levels, payload) });
@@ -122,25 +130,25 @@ fn encode_cloud(cloud: &Cloud, options: &EncodeOptions, why: &'static str, mut n
     Ok(Encoded { bytes, tier, why, points: points.into(), place_bytes, error, notes })
 }
 
-/// The points of a cloud in Morton order.
-struct Sorted {
-    /// Which point of the cloud comes where.
-    order: Vec<u32>,
+/// Points in Morton order.
+pub(super) struct Sorted {
+    /// Which point comes where.
+    pub order: Vec<u32>,
     /// Its code.
-    codes: Vec<u64>,
+    pub codes: Vec<u64>,
     /// The codes without repetition, and how often each occurs.
-    leaves: Vec<u64>,
-    counts: Vec<u32>,
+    pub leaves: Vec<u64>,
+    pub counts: Vec<u32>,
 }
 
 impl Sorted {
-    fn new(cloud: &Cloud, fit: &Fit) -> Self {
+    pub fn new(positions: &[[f32; 3]], fit: &Fit) -> Self {
         let code = |position: &[f32; 3]| {
-            // From 0 to 2^21 - 1: the lattice was fitted to the cloud.
+            // From 0 to 2^21 - 1: the lattice was fitted to the points.
             let place = std::array::from_fn(|axis| lattice::index(&fit.lattice, axis, position[axis]) as u32);
             octree::code_of(place)
         };
-        let mut both: Vec<(u64, u32)> = (0u32..).zip(&cloud.positions).map(|(n, p)| (code(p), n)).collect();
+        let mut both: Vec<(u64, u32)> = (0u32..).zip(positions).map(|(n, p)| (code(p), n)).collect();
         both.sort_unstable();
         let (codes, order): (Vec<u64>, Vec<u32>) = both.into_iter().unzip();
         let (mut leaves, mut counts): (Vec<u64>, Vec<u32>) = (Vec::new(), Vec::new());

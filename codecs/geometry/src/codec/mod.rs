@@ -6,8 +6,9 @@ mod inspect;
 mod mesh;
 mod options;
 mod parts;
+mod splats;
 
 pub use decode::{Decoded, decode};
 pub use encode::{Encoded, encode};
 pub use inspect::{Inspection, inspect};
-pub use options::{DecodeOptions, EncodeOptions, MeshTarget};
+pub use options::{DecodeOptions, EncodeOptions, Target};

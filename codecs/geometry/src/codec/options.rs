@@ -4,14 +4,16 @@ use tessera_core::Limits;
 
 use crate::lattice::Precision;
 
-/// What a mesh is coded for.
+/// What a mesh or splats are coded for.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum MeshTarget {
-    /// The nearest surface in a file of at most so many bytes.
+pub enum Target {
+    /// What is nearest to the original in a file of at most so many bytes.
     Size(u64),
-    /// As `Size`, for the bytes of its positions (12 each) and faces (12 each) divided by this.
+    /// As `Size`, for the bytes of the original divided by this: of a mesh its positions (12 each) and faces (12 each), of splats all their
+    /// numbers (4 each).
     Ratio(f64),
-    /// A surface that is off by about 1 % of the diagonal of the mesh's bounds at 0, 0.1 % at 50, 0.01 % at 100.
+    /// Of a mesh, a surface that is off by about 1 % of the diagonal of the mesh's bounds at 0, 0.1 % at 50, 0.01 % at 100. Of splats, steps of all
+    /// numbers that halve with 20 more.
     Quality(f64),
 }
 
@@ -22,15 +24,15 @@ pub struct EncodeOptions {
     pub precision: Precision,
     /// Bits of each half of a normal, 2 to 14. Default 8: off by half a degree at most.
     pub normal_bits: u8,
-    /// Code the vertices of a mesh as a cloud; its faces are dropped.
+    /// Code the vertices of a mesh or the centres of splats as a cloud; the rest is dropped.
     pub vertices: bool,
-    /// What a mesh is coded for. Default: quality 50.
-    pub mesh: MeshTarget,
+    /// What a mesh or splats are coded for. Default: quality 50.
+    pub target: Target,
 }
 
 impl Default for EncodeOptions {
     fn default() -> Self {
-        Self { precision: Precision::Auto, normal_bits: 8, vertices: false, mesh: MeshTarget::Quality(50.0) }
+        Self { precision: Precision::Auto, normal_bits: 8, vertices: false, target: Target::Quality(50.0) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the chunks of an octree file hold besides levels.
+//! What the chunks of a file of points or splats hold besides levels.
 
 use tessera_core::container::{Chunk, ChunkKind};
 
@@ -13,6 +13,16 @@ pub(super) enum Attribute {
     Colors,
     /// Octahedral normals.
     Normals,
+    /// How long the axes of splats are.
+    Sizes,
+    /// How splats are turned.
+    Turns,
+    /// Opacities of splats.
+    Opacities,
+    /// Colours of splats, as coefficients of degree 0.
+    SplatColors,
+    /// Palettes of the coefficients of higher degrees, and the tokens of splats.
+    Harmonics,
 }
 
 impl Attribute {
@@ -22,6 +32,11 @@ impl Attribute {
             Self::Exact => 1,
             Self::Colors => 2,
             Self::Normals => 3,
+            Self::Sizes => 4,
+            Self::Turns => 5,
+            Self::Opacities => 6,
+            Self::SplatColors => 7,
+            Self::Harmonics => 8,
         }
     }
 
@@ -31,6 +46,11 @@ impl Attribute {
             Self::Exact => "coordinates beyond the lattice",
             Self::Colors => "colours",
             Self::Normals => "normals",
+            Self::Sizes => "sizes of splats",
+            Self::Turns => "turns of splats",
+            Self::Opacities => "opacities",
+            Self::SplatColors => "colours of splats",
+            Self::Harmonics => "spherical harmonics",
         }
     }
 

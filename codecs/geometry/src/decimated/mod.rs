@@ -1,7 +1,7 @@
 //! Meshes in hundreds of bytes to a few thousand: fewer triangles, coded with their vertices in one walk over the surface.
 //!
 //! The encoder takes away triangles until the rest, quantised as coarsely as its size allows, fits the budget; of several such pairs of
-//! triangle count and step it keeps the one whose surface is nearest to the original. The payload of a mesh chunk:
+//! triangle count and step it keeps the one of which most is within 1 % of the original, and of those like it the nearest. The payload of a mesh chunk:
 //!
 //! | bytes | |
 //! |---|---|
@@ -25,6 +25,12 @@ use crate::error::{Error, Result};
 use crate::shape::{Bounds, Mesh, weld};
 pub(crate) use search::{Coded, Goal, encode};
 
+/// A mesh of about so many triangles, the vertices moved to where they fit best (meshoptimizer): what a user would do before another codec. Attributes
+/// are dropped.
+pub fn decimated(mesh: &Mesh, faces: usize) -> Mesh {
+    simplify::pruned(&mesh.welded(), faces)
+}
+
 /// Whole units.
 pub(crate) type Point = [i64; 3];
 
@@ -35,7 +41,7 @@ const FACES_PER_BYTE: usize = 512;
 const ORIGIN_BITS: u32 = 16;
 
 /// Units of a step away from the surface. Steps of the same length along it keep vertices on a lattice.
-pub(super) const LATTICE: u8 = 16;
+pub(crate) const LATTICE: u8 = 16;
 
 /// Steps of new vertices, in units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +102,7 @@ pub(crate) struct Payload {
 }
 
 /// Codes triangles as they are, with vertices at steps of `step` away from the surface and `ratio` sixteenths of that along it.
-fn encode_faces(mesh: &Mesh, step: f64, ratio: u8) -> Result<Payload> {
+pub(crate) fn encode_faces(mesh: &Mesh, step: f64, ratio: u8) -> Result<Payload> {
     let Some(bounds) = Bounds::of(&mesh.positions) else {
         return Err(Error::shape("the mesh has no vertices; use one with content"));
     };

@@ -10,10 +10,23 @@ use crate::surface::{Samples, Surface};
 
 /// Steps that are tried: away from the surface, as parts of the mean edge, and along it, in sixteenths of that. Equal ones keep to a lattice, which
 /// suits what is made of boxes.
-const STEPS: [(f64, u8); 7] =
-    [(0.01, 32), (0.016, 32), (0.026, 32), (0.042, 32), (0.025, LATTICE), (0.06, LATTICE), (0.14, LATTICE)];
+const STEPS: [(f64, u8); 9] = [
+    (0.01, 32),
+    (0.016, 32),
+    (0.026, 32),
+    (0.042, 32),
+    (0.07, 32),
+    (0.025, LATTICE),
+    (0.06, LATTICE),
+    (0.14, LATTICE),
+    (0.25, LATTICE),
+];
 /// Points by which surfaces are compared.
 const SAMPLES: usize = 10_000;
+/// A distance that is near, in diagonals: that of the field's F-score.
+const NEAR: f64 = 0.01;
+/// F-scores that differ by less are equal.
+const EQUAL: f64 = 0.0005;
 /// Rounds of fitting.
 const ROUNDS: usize = 3;
 /// Tries to meet a budget.
@@ -32,12 +45,21 @@ pub(crate) struct Coded {
     pub vertices: usize,
     /// Mean distance between its surface and the original's, there and back, in units of the mesh.
     pub error: f64,
+    /// Harmonic mean of the shares of either surface that are near the other.
+    f_score: f64,
+}
+
+impl Coded {
+    /// Orders what is better first: more of the surface near the original's, then a lesser distance.
+    fn rank(&self) -> (i64, f64) {
+        (-((self.f_score / EQUAL).round() as i64), self.error)
+    }
 }
 
 /// What an encoder is asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Goal {
-    /// The surface nearest to the original's in at most so many bytes.
+    /// The surface of which most is near the original's, then nearest to it, in at most so many bytes.
     Bytes(usize),
     /// Few bytes for a surface that is off by about so much, in diagonals of the mesh's bounds.
     Error(f64),
@@ -75,7 +97,10 @@ fn within_bytes(whole: Mesh, bytes: usize) -> Result<Coded> {
     let original = Original::new(&ladder[0]);
     let tried: Vec<Option<Coded>> =
         STEPS.into_par_iter().map(|steps| largest(&ladder, &original, steps, bytes)).collect::<Result<_>>()?;
-    let best = tried.into_iter().flatten().min_by(|a, b| a.error.total_cmp(&b.error));
+    let best = tried.into_iter().flatten().min_by(|a, b| {
+        let ((near, error), (other_near, other_error)) = (a.rank(), b.rank());
+        near.cmp(&other_near).then(error.total_cmp(&other_error))
+    });
     let mut best = best.ok_or_else(|| Error::shape(format!("the mesh does not fit {bytes} bytes; ask for more")))?;
     // Where all faces fit, the rest goes into finer steps.
     if best.payload.faces == ladder[0].faces.len()
@@ -134,16 +159,22 @@ impl Original {
 
     fn coded(&self, payload: Payload) -> Result<Coded> {
         let mesh = decode(&payload.bytes, payload.faces)?;
-        Ok(Coded { payload, vertices: mesh.positions.len(), error: self.error(&mesh) * self.diagonal })
+        let (error, f_score) = self.compared(&mesh);
+        Ok(Coded { payload, vertices: mesh.positions.len(), error: error * self.diagonal, f_score })
     }
 
-    fn error(&self, other: &Mesh) -> f64 {
-        let mean = |samples: &Samples, surface: &Surface| {
-            let far = |point| surface.nearest(point).map_or(self.diagonal, |nearest| nearest.squared.sqrt());
-            samples.points.iter().map(|&point| far(point)).sum::<f64>() / samples.points.len().max(1) as f64
+    /// The sum of the mean distances there and back, in diagonals, and the F-score.
+    fn compared(&self, other: &Mesh) -> (f64, f64) {
+        let one_way = |samples: &Samples, surface: &Surface| {
+            let far = |point| surface.nearest(point).map_or(1.0, |nearest| nearest.squared.sqrt() / self.diagonal);
+            let count = samples.points.len().max(1) as f64;
+            let add = |(sum, near): (f64, f64), far: f64| (sum + far / count, near + f64::from(far <= NEAR) / count);
+            samples.points.iter().map(|&point| far(point)).fold((0.0, 0.0), add)
         };
-        let there = mean(&self.samples, &Surface::new(&other.positions, &other.faces));
-        (there + mean(&Samples::new(&other.positions, &other.faces, SAMPLES / 2), &self.surface)) / self.diagonal
+        let (there, covered) = one_way(&self.samples, &Surface::new(&other.positions, &other.faces));
+        let (back, right) = one_way(&Samples::new(&other.positions, &other.faces, SAMPLES / 2), &self.surface);
+        let shares = covered + right;
+        (there + back, if shares > 0.0 { 2.0 * covered * right / shares } else { 0.0 })
     }
 }
 

@@ -31,6 +31,11 @@ pub(super) fn simplified(mesh: &Mesh, until: Until) -> Mesh {
     }
 }
 
+/// Fewer faces of a mesh without duplicate positions; small parts may vanish.
+pub(super) fn pruned(mesh: &Mesh, faces: usize) -> Mesh {
+    collapsed(mesh, faces, f32::MAX, SimplifyOptions::Prune)
+}
+
 fn collapsed(mesh: &Mesh, faces: usize, error: f32, options: SimplifyOptions) -> Mesh {
     let mut indices: Vec<u32> = mesh.faces.as_flattened().to_vec();
     let mut positions = mesh.positions.clone();

@@ -5,6 +5,10 @@ use std::collections::HashSet;
 use super::Format;
 use crate::error::{Error, Result};
 use crate::shape::{Mesh, Shape, turned};
+use crate::splats::{Splats, unit};
+
+/// Log odds of opacities stay within this, which is as good as nothing and everything.
+const MOST_OPACITY: f32 = 16.0;
 
 /// Checks a mesh, drops what is no triangle, and makes it a cloud if it has none.
 pub(super) fn clean(mut mesh: Mesh, format: Format, notes: &mut Vec<String>) -> Result<Shape> {
@@ -44,6 +48,34 @@ pub(super) fn clean(mut mesh: Mesh, format: Format, notes: &mut Vec<String>) -> 
     let shape = Shape::Mesh(mesh);
     shape.check()?;
     Ok(shape)
+}
+
+/// Checks splats, drops those with numbers that are not finite, and makes rotations of length 1.
+pub(super) fn clean_splats(mut splats: Splats, format: Format, notes: &mut Vec<String>) -> Result<Splats> {
+    if splats.is_empty() {
+        return Err(Error::shape(format!("the {} file holds no splats; use a shape with content", format.name())));
+    }
+    for opacity in &mut splats.opacities {
+        *opacity = opacity.clamp(-MOST_OPACITY, MOST_OPACITY);
+    }
+    let good = |n: u32| {
+        let n = n as usize;
+        finite(&splats.positions[n])
+            && finite(&splats.scales[n])
+            && finite(&splats.rotations[n])
+            && finite(&splats.colors[n])
+            && splats.opacities[n].is_finite()
+            && splats.harmonics_of(n).iter().all(finite)
+    };
+    // Not more than the limits allow, which is below 2^32.
+    let kept: Vec<u32> = (0..splats.len() as u32).filter(|&n| good(n)).collect();
+    if kept.len() < splats.len() {
+        said(splats.len() - kept.len(), "splats with numbers that are not finite are dropped", notes);
+        splats = splats.picked(&kept);
+    }
+    splats.rotations.iter_mut().for_each(|rotation| *rotation = unit(*rotation));
+    splats.check()?;
+    Ok(splats)
 }
 
 fn finite<const N: usize>(values: &[f32; N]) -> bool {

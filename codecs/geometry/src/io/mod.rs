@@ -1,4 +1,4 @@
-//! Shape files: PLY, OBJ, STL, glTF and XYZ, in and out.
+//! Shape files: PLY, OBJ, STL, glTF, XYZ and SPZ, in and out.
 //!
 //! [`read`] tells the format by what is in a file. What a shape does not hold (materials, names, further properties) is dropped and said so.
 
@@ -6,17 +6,20 @@ mod clean;
 mod gltf;
 mod obj;
 mod ply;
+mod splats;
+mod spz;
 mod stl;
 mod text;
 mod xyz;
 
 use crate::error::{Error, Result};
-use crate::shape::Shape;
+use crate::shape::{Mesh, Shape};
+use crate::splats::Splats;
 
 /// Formats that shapes are read from and written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
-    /// Polygon File Format; written as binary, little endian.
+    /// Polygon File Format, of splats too; written as binary, little endian.
     Ply,
     /// Wavefront OBJ, without materials.
     Obj,
@@ -26,6 +29,8 @@ pub enum Format {
     Gltf,
     /// Text, a point a line: x y z, then red green blue.
     Xyz,
+    /// Gaussian splats as bytes, compressed; versions 2 to 4 are read, 3 is written.
+    Spz,
 }
 
 impl Format {
@@ -43,6 +48,7 @@ impl Format {
             "stl" => Some(Self::Stl),
             "glb" | "gltf" => Some(Self::Gltf),
             "xyz" => Some(Self::Xyz),
+            "spz" => Some(Self::Spz),
             _ => None,
         }
     }
@@ -51,6 +57,9 @@ impl Format {
     pub fn of(bytes: &[u8]) -> Option<Self> {
         if bytes.starts_with(b"ply\n") || bytes.starts_with(b"ply\r") {
             return Some(Self::Ply);
+        }
+        if spz::is_spz(bytes) {
+            return Some(Self::Spz);
         }
         if gltf::is_gltf(bytes) {
             return Some(Self::Gltf);
@@ -72,6 +81,7 @@ impl Format {
             Self::Stl => "STL",
             Self::Gltf => "glTF",
             Self::Xyz => "XYZ",
+            Self::Spz => "SPZ",
         }
     }
 }
@@ -126,33 +136,56 @@ pub fn read(bytes: &[u8], limits: &IoLimits, siblings: &Siblings<'_>) -> Result<
         return Err(Error::shape("the file is empty; use a shape with content"));
     }
     let Some(format) = Format::of(bytes) else {
-        return Err(Error::shape("it is no shape in a known format; use PLY, OBJ, STL, glTF or XYZ"));
+        return Err(Error::shape("it is no shape in a known format; use PLY, OBJ, STL, glTF, XYZ or SPZ"));
     };
     let mut notes = Vec::new();
-    let mesh = match format {
-        Format::Ply => ply::read(bytes, limits, &mut notes),
-        Format::Obj => obj::read(bytes, limits, &mut notes),
-        Format::Stl => stl::read(bytes, limits, &mut notes),
-        Format::Gltf => gltf::read(bytes, limits, siblings, &mut notes),
-        Format::Xyz => xyz::read(bytes, limits, &mut notes),
-    }?;
-    let shape = clean::clean(mesh, format, &mut notes)?;
+    let read = match format {
+        Format::Ply => ply::read(bytes, limits, &mut notes)?,
+        Format::Obj => Read::Mesh(obj::read(bytes, limits, &mut notes)?),
+        Format::Stl => Read::Mesh(stl::read(bytes, limits, &mut notes)?),
+        Format::Gltf => Read::Mesh(gltf::read(bytes, limits, siblings, &mut notes)?),
+        Format::Xyz => Read::Mesh(xyz::read(bytes, limits, &mut notes)?),
+        Format::Spz => Read::Splats(spz::read(bytes, limits, &mut notes)?),
+    };
+    let shape = match read {
+        Read::Mesh(mesh) => clean::clean(mesh, format, &mut notes)?,
+        Read::Splats(splats) => Shape::Splats(clean::clean_splats(splats, format, &mut notes)?),
+    };
     Ok(Input { shape, format, notes })
 }
 
-/// Writes a shape file.
+/// What a file holds, as it is there.
+enum Read {
+    Mesh(Mesh),
+    Splats(Splats),
+}
+
+/// Writes a shape file. Of splats, formats other than PLY and SPZ hold the centres.
 ///
 /// # Errors
 /// [`Error::Shape`] for a shape that does not pass [`Shape::check`], or of which the format holds nothing.
 pub fn write(shape: &Shape, format: Format) -> Result<Output> {
     shape.check()?;
     let mut notes = Vec::new();
+    if let Shape::Splats(splats) = shape {
+        let bytes = match format {
+            Format::Ply => splats::write(splats),
+            Format::Spz => spz::write(splats, &mut notes)?,
+            _ => {
+                let mut points = write(&Shape::Cloud(splats.to_cloud()), format)?;
+                points.notes.push(format!("{} holds no splats: their centres are written", format.name()));
+                return Ok(points);
+            }
+        };
+        return Ok(Output { bytes, notes });
+    }
     let bytes = match format {
         Format::Ply => ply::write(shape),
         Format::Obj => obj::write(shape),
         Format::Stl => stl::write(shape, &mut notes)?,
         Format::Gltf => gltf::write(shape)?,
         Format::Xyz => xyz::write(shape, &mut notes),
+        Format::Spz => return Err(Error::shape("SPZ holds splats, and the shape has none; use PLY, OBJ, glTF or XYZ")),
     };
     Ok(Output { bytes, notes })
 }
@@ -191,6 +224,10 @@ impl<'a> View<'a> {
                 uvs: None,
                 colors: cloud.colors.as_deref(),
             },
+            // Written by their own writers, or as a cloud.
+            Shape::Splats(splats) => {
+                Self { positions: &splats.positions, faces: &[], normals: None, uvs: None, colors: None }
+            }
         }
     }
 }

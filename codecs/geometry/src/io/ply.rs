@@ -1,6 +1,6 @@
 //! PLY: text and both binary orders.
 
-use super::{IoLimits, View, check, text};
+use super::{IoLimits, Read, View, check, splats, text};
 use crate::error::{Error, Result};
 use crate::shape::{Mesh, Shape};
 
@@ -10,7 +10,7 @@ const MOST_HEADER: usize = 1 << 16;
 const MOST_CORNERS: usize = 1 << 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Scalar {
+pub(super) enum Scalar {
     I8,
     U8,
     I16,
@@ -47,22 +47,22 @@ impl Scalar {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Number(Scalar),
     List(Scalar, Scalar),
 }
 
 #[derive(Debug)]
-struct Property {
-    name: String,
-    kind: Kind,
+pub(super) struct Property {
+    pub name: String,
+    pub kind: Kind,
 }
 
 #[derive(Debug)]
-struct Element {
-    name: String,
-    count: u64,
-    properties: Vec<Property>,
+pub(super) struct Element {
+    pub name: String,
+    pub count: u64,
+    pub properties: Vec<Property>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,10 +99,11 @@ fn field(name: &str) -> Field {
     }
 }
 
-pub(super) fn read(bytes: &[u8], limits: &IoLimits, notes: &mut Vec<String>) -> Result<Mesh> {
+pub(super) fn read(bytes: &[u8], limits: &IoLimits, notes: &mut Vec<String>) -> Result<Read> {
     let (order, elements, body) = header(bytes)?;
     let mut values = Values { order, bytes: &bytes[body..], what: "" };
     let mut mesh = Mesh::default();
+    let mut found = None;
     for element in &elements {
         values.what = if element.name == "vertex" { "vertices" } else { "faces" };
         // Each takes at least so many bytes: a claim that the file cannot hold allocates nothing.
@@ -119,6 +120,12 @@ pub(super) fn read(bytes: &[u8], limits: &IoLimits, notes: &mut Vec<String>) -> 
         match element.name.as_str() {
             "vertex" => {
                 check("points of the file", element.count, limits.max_points)?;
+                if splats::are_splats(element) {
+                    // Each has as many numbers as four points.
+                    check("splats of the file", element.count, limits.max_points / 4)?;
+                    found = Some(splats::read(&mut values, element, notes)?);
+                    continue;
+                }
                 vertices(&mut values, element, &mut mesh, notes)?;
             }
             "face" => {
@@ -135,7 +142,10 @@ pub(super) fn read(bytes: &[u8], limits: &IoLimits, notes: &mut Vec<String>) -> 
             }
         }
     }
-    Ok(mesh)
+    Ok(match found {
+        Some(splats) => Read::Splats(splats),
+        None => Read::Mesh(mesh),
+    })
 }
 
 fn header(bytes: &[u8]) -> Result<(Order, Vec<Element>, usize)> {
@@ -207,12 +217,7 @@ fn vertices(values: &mut Values<'_>, element: &Element, mesh: &mut Mesh, notes: 
         .filter(|(_, field)| **field == Field::Other)
         .map(|(property, _)| property.name.as_str())
         .collect();
-    if others.iter().any(|name| name.starts_with("f_dc_")) {
-        notes.push(format!(
-            "it holds Gaussian splats: their places alone are read, {} properties are dropped",
-            others.len()
-        ));
-    } else if !others.is_empty() {
+    if !others.is_empty() {
         let shown = others.iter().take(8).copied().collect::<Vec<_>>().join(", ");
         let more = if others.len() > 8 { ", …" } else { "" };
         notes.push(format!("properties of vertices are dropped: {shown}{more}"));
@@ -291,7 +296,7 @@ fn faces(values: &mut Values<'_>, element: &Element, mesh: &mut Mesh, limits: &I
 }
 
 /// The numbers of a file's body.
-struct Values<'a> {
+pub(super) struct Values<'a> {
     order: Order,
     bytes: &'a [u8],
     what: &'static str,
@@ -306,7 +311,7 @@ impl Values<'_> {
         }
     }
 
-    fn number(&mut self, scalar: Scalar) -> Result<f64> {
+    pub fn number(&mut self, scalar: Scalar) -> Result<f64> {
         if self.order == Order::Text {
             return self.word();
         }
@@ -364,7 +369,7 @@ impl Values<'_> {
         }
     }
 
-    fn skip(&mut self, property: &Property) -> Result<()> {
+    pub fn skip(&mut self, property: &Property) -> Result<()> {
         match property.kind {
             Kind::Number(scalar) => self.number(scalar).map(drop),
             Kind::List(count, scalar) => {

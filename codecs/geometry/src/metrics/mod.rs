@@ -2,3 +2,4 @@
 
 pub mod points;
 pub mod surfaces;
+pub mod views;

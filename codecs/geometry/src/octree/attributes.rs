@@ -18,6 +18,18 @@ pub(crate) fn code_colors(
     codes: &[u64],
     colors: Option<&[[u8; 3]]>,
 ) -> Result<Vec<[u8; 3]>> {
+    let colors: Option<Vec<[i32; 3]>> = colors.map(|colors| colors.iter().map(|color| color.map(i32::from)).collect());
+    let coded = code_lumas(coder, codes, 512, colors.as_deref())?;
+    Ok(coded.into_iter().map(|color| color.map(|c| c.clamp(0, 255) as u8)).collect())
+}
+
+/// Codes red, green and blue of points, whose codes ascend, as luma and two differences of colour, each below `most` in size.
+pub(crate) fn code_lumas(
+    coder: &mut impl BitCoder,
+    codes: &[u64],
+    most: i32,
+    colors: Option<&[[i32; 3]]>,
+) -> Result<Vec<[i32; 3]>> {
     let mut numbers = Numbers::new(table_bits(codes.len() as u64));
     let mut coded: Vec<[i32; 3]> = Vec::new();
     let mut near = Near::default();
@@ -33,8 +45,8 @@ pub(crate) fn code_colors(
             ];
             let set = channel * 16 + bucket(spread[channel]) as usize;
             let difference =
-                numbers.code_signed(coder, wanted[channel] - guess[channel], contexts, set)?.clamp(-511, 511);
-            color[channel] = (guess[channel] + difference).clamp(-512, 511);
+                numbers.code_signed(coder, wanted[channel] - guess[channel], contexts, set)?.clamp(1 - most, most - 1);
+            color[channel] = (guess[channel] + difference).clamp(-most, most - 1);
             before = [bucket(difference.unsigned_abs()), before[usize::from(channel == 0)]];
         }
         near.push(codes[n]);
@@ -78,17 +90,17 @@ pub(crate) fn code_normals(
 
 /// The places of the last points.
 #[derive(Default)]
-struct Near {
+pub(crate) struct Near {
     places: Vec<[u32; 3]>,
 }
 
 impl Near {
-    fn push(&mut self, code: u64) {
+    pub fn push(&mut self, code: u64) {
         self.places.push(place_of(code));
     }
 
     /// The mean of the values of the points before, the near ones counting for more, and how far these are from it.
-    fn predict(&self, code: u64, values: &[[i32; 3]]) -> ([i32; 3], [u32; 3]) {
+    pub fn predict(&self, code: u64, values: &[[i32; 3]]) -> ([i32; 3], [u32; 3]) {
         let place = place_of(code);
         let start = self.places.len().saturating_sub(WINDOW);
         let mut distances = [0u64; WINDOW];
@@ -127,7 +139,7 @@ impl Near {
 }
 
 /// 0 to 15: the number of bits, and the one below the highest.
-fn bucket(value: u32) -> u64 {
+pub(crate) fn bucket(value: u32) -> u64 {
     match value {
         0..=3 => u64::from(value),
         _ => u64::from(2 * value.ilog2() + (value >> (value.ilog2() - 1) & 1)).min(15),
@@ -135,19 +147,18 @@ fn bucket(value: u32) -> u64 {
 }
 
 /// Luma and two differences of colour, without loss (YCoCg-R, Malvar and Sullivan, 2003).
-fn to_luma([r, g, b]: [u8; 3]) -> [i32; 3] {
-    let (r, g, b) = (i32::from(r), i32::from(g), i32::from(b));
+fn to_luma([r, g, b]: [i32; 3]) -> [i32; 3] {
     let orange = r - b;
     let t = b + (orange >> 1);
     let green = g - t;
     [t + (green >> 1), orange, green]
 }
 
-fn from_luma([luma, orange, green]: [i32; 3]) -> [u8; 3] {
+fn from_luma([luma, orange, green]: [i32; 3]) -> [i32; 3] {
     let t = luma - (green >> 1);
     let g = green + t;
     let b = t - (orange >> 1);
-    [b + orange, g, b].map(|c| c.clamp(0, 255) as u8)
+    [b + orange, g, b]
 }
 
 /// The vector of an octahedral normal, its coordinates' sizes summing to `greatest` (Meyer et al., 2010).
@@ -183,7 +194,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn colours_survive_their_transform(color: [u8; 3]) {
+        fn colours_survive_their_transform(color in prop::array::uniform3(-1i32 << 14..1 << 14)) {
             prop_assert_eq!(from_luma(to_luma(color)), color);
         }
 

@@ -11,7 +11,7 @@ mod morton;
 mod values;
 mod walk;
 
-pub(crate) use attributes::{code_colors, code_normals, fold, unfold};
+pub(crate) use attributes::{Near, bucket, code_colors, code_lumas, code_normals, fold, unfold};
 pub(crate) use coding::{Leaves, Tree, encode_groups};
 pub(crate) use morton::{code_of, place_of};
-pub(crate) use values::{code_counts, code_exact};
+pub(crate) use values::{Numbers, code_counts, code_exact};

@@ -9,7 +9,7 @@ const LEARNED: u32 = 3;
 const WIDEST: u32 = 32;
 
 /// Whole numbers whose size is learned in two contexts.
-pub(super) struct Numbers {
+pub(crate) struct Numbers {
     blend: Blend<3, 1>,
 }
 

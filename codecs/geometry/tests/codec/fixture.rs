@@ -1,6 +1,6 @@
 //! Clouds to test with, and how to compare them.
 
-use tessera_geometry::{Cloud, DecodeOptions, EncodeOptions, MeshTarget, Precision, Shape, decode, encode};
+use tessera_geometry::{Cloud, DecodeOptions, EncodeOptions, Precision, Shape, Target, decode, encode};
 
 /// Numbers of chance (SplitMix64, Steele et al., 2014).
 pub struct Random(pub u64);
@@ -36,7 +36,7 @@ pub fn sphere(radius: i32) -> Cloud {
 }
 
 pub const LOSSLESS: EncodeOptions =
-    EncodeOptions { precision: Precision::Lossless, normal_bits: 10, vertices: false, mesh: MeshTarget::Quality(50.0) };
+    EncodeOptions { precision: Precision::Lossless, normal_bits: 10, vertices: false, target: Target::Quality(50.0) };
 
 pub fn coded(cloud: &Cloud, options: &EncodeOptions) -> Vec<u8> {
     encode(&Shape::Cloud(cloud.clone()), options).unwrap().bytes

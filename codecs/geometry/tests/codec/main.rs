@@ -1,4 +1,4 @@
-//! The whole codec: clouds in, files, clouds back.
+//! The whole codec: clouds, meshes and splats in, files, the same back.
 #![allow(clippy::unwrap_used)]
 
 mod clouds;
@@ -6,3 +6,4 @@ mod damage;
 mod fixture;
 mod golden;
 mod meshes;
+mod splats;

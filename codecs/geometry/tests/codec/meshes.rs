@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use proptest::prelude::*;
 use tessera_core::container::{self, Chunk, ChunkKind, GeometryTier, Header, MediaShape};
 use tessera_geometry::{
-    Bounds, DecodeOptions, EncodeOptions, Mesh, MeshTarget, Precision, Shape, decode, encode,
+    Bounds, DecodeOptions, EncodeOptions, Mesh, Precision, Shape, Target, decode, encode,
     io::{self, Format},
     metrics::surfaces::compare,
 };
@@ -22,8 +22,8 @@ fn mesh_of(shape: Shape) -> Mesh {
     mesh
 }
 
-fn coded(mesh: &Mesh, target: MeshTarget) -> tessera_geometry::Encoded {
-    encode(&Shape::Mesh(mesh.clone()), &EncodeOptions { mesh: target, ..EncodeOptions::default() }).unwrap()
+fn coded(mesh: &Mesh, target: Target) -> tessera_geometry::Encoded {
+    encode(&Shape::Mesh(mesh.clone()), &EncodeOptions { target, ..EncodeOptions::default() }).unwrap()
 }
 
 fn back(bytes: &[u8]) -> Mesh {
@@ -35,7 +35,7 @@ fn sizes_are_never_exceeded_and_more_bytes_come_nearer() {
     let mesh = sample();
     let mut last = f64::INFINITY;
     for size in [300, 1000, 4000] {
-        let encoded = coded(&mesh, MeshTarget::Size(size));
+        let encoded = coded(&mesh, Target::Size(size));
         assert!(encoded.bytes.len() as u64 <= size, "{} bytes for {size}", encoded.bytes.len());
         let found = compare(&mesh, &back(&encoded.bytes)).unwrap();
         assert!(found.mean < last, "{size} bytes are off by {}", found.mean);
@@ -48,7 +48,7 @@ fn sizes_are_never_exceeded_and_more_bytes_come_nearer() {
 fn a_ratio_is_against_binary_bytes() {
     let mesh = sample();
     let binary = 12 * (mesh.positions.len() + mesh.faces.len());
-    let encoded = coded(&mesh, MeshTarget::Ratio(100.0));
+    let encoded = coded(&mesh, Target::Ratio(100.0));
     assert!(encoded.bytes.len() <= binary / 100 && encoded.bytes.len() > binary / 125, "{}", encoded.bytes.len());
 }
 
@@ -58,7 +58,7 @@ fn quality_bounds_how_far_the_surface_is_off() {
     let sizes: Vec<usize> = [(10.0, 0.01), (50.0, 0.001), (90.0, 0.0002)]
         .into_iter()
         .map(|(quality, most)| {
-            let encoded = coded(&mesh, MeshTarget::Quality(quality));
+            let encoded = coded(&mesh, Target::Quality(quality));
             let found = compare(&mesh, &back(&encoded.bytes)).unwrap();
             assert!(found.mean < most, "quality {quality} is off by {}", found.mean);
             encoded.bytes.len()
@@ -71,7 +71,7 @@ fn quality_bounds_how_far_the_surface_is_off() {
 fn the_same_mesh_gives_the_same_bytes_and_says_what_is_dropped() {
     let mut mesh = sample();
     mesh.colors = Some(vec![[1, 2, 3]; mesh.positions.len()]);
-    let [one, two] = [coded(&mesh, MeshTarget::Size(800)), coded(&mesh, MeshTarget::Size(800))];
+    let [one, two] = [coded(&mesh, Target::Size(800)), coded(&mesh, Target::Size(800))];
     assert_eq!(one.bytes, two.bytes);
     assert!(one.notes.iter().any(|note| note.contains("colours") && note.contains("dropped")), "{:?}", one.notes);
 }
@@ -96,7 +96,7 @@ fn assert_same_faces(mesh: &Mesh, other: &Mesh) {
 
 /// At a size that leaves nothing to be taken away.
 fn whole(mesh: &Mesh) -> Mesh {
-    back(&coded(mesh, MeshTarget::Size(100_000)).bytes)
+    back(&coded(mesh, Target::Size(100_000)).bytes)
 }
 
 /// A bumpy grid, closed across and along where asked, turned by half where a side is.
@@ -180,7 +180,7 @@ proptest! {
 #[test]
 fn what_cannot_be_coded_is_said() {
     let encode = |mesh: &Mesh, options| encode(&Shape::Mesh(mesh.clone()), &options).unwrap_err().to_string();
-    let sized = |size| EncodeOptions { mesh: MeshTarget::Size(size), ..EncodeOptions::default() };
+    let sized = |size| EncodeOptions { target: Target::Size(size), ..EncodeOptions::default() };
     let mut mesh = sample();
     assert!(encode(&mesh, sized(5)).contains("bytes"));
     assert!(encode(&mesh, sized(25)).contains("ask for more"));
@@ -198,7 +198,7 @@ fn far_from_the_origin_and_tiny_or_huge_makes_no_difference() {
     for (scale, shift) in [(1e-20, 0.0), (1e20, 0.0), (1.0, 300.0 * diagonal)] {
         let moved = mesh.positions.iter().map(|p| p.map(|x| x * scale + shift)).collect();
         let moved = Mesh { positions: moved, faces: mesh.faces.clone(), ..Mesh::default() };
-        let decoded = back(&coded(&moved, MeshTarget::Size(1000)).bytes);
+        let decoded = back(&coded(&moved, Target::Size(1000)).bytes);
         let found = compare(&moved, &decoded).unwrap();
         assert!(found.f_score > 0.95, "scaled by {scale}, moved by {shift}: {found:?}");
     }
@@ -212,7 +212,7 @@ fn file(mut header: Header, faces: u32, payload: Vec<u8>) -> Vec<u8> {
 
 #[test]
 fn hostile_payloads_are_refused_or_decode_within_bounds() {
-    let bytes = coded(&sample(), MeshTarget::Size(300)).bytes;
+    let bytes = coded(&sample(), Target::Size(300)).bytes;
     let read = container::read(&bytes, &Default::default()).unwrap();
     let payload = &read.chunks[0].payload;
     let MediaShape::Geometry(GeometryTier::Decimated { faces }) = read.header.media else { panic!("no mesh") };
@@ -240,7 +240,7 @@ fn hostile_payloads_are_refused_or_decode_within_bounds() {
 
 #[test]
 fn every_prefix_and_every_flipped_bit_of_a_file_is_refused() {
-    let bytes = coded(&sample(), MeshTarget::Size(300)).bytes;
+    let bytes = coded(&sample(), Target::Size(300)).bytes;
     for cut in 0..bytes.len() {
         assert!(decode(&bytes[..cut], &DecodeOptions::default()).is_err(), "{cut} bytes");
     }
@@ -269,7 +269,7 @@ fn files_decode_bit_for_bit() {
 #[ignore = "writes the golden file if it is missing"]
 fn write() {
     if !golden("decimated.tsr").exists() {
-        let bytes = coded(&sample(), MeshTarget::Size(900)).bytes;
+        let bytes = coded(&sample(), Target::Size(900)).bytes;
         let decoded = decode(&bytes, &DecodeOptions::default()).unwrap().shape;
         fs::write(golden("decimated.ply"), io::write(&decoded, Format::Ply).unwrap().bytes).unwrap();
         fs::write(golden("decimated.tsr"), bytes).unwrap();

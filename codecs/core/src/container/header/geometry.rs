@@ -7,15 +7,23 @@ use crate::limits::{self, Limits};
 
 const TIER_OCTREE: u8 = 0;
 const TIER_DECIMATED: u8 = 1;
+const TIER_SPLATS: u8 = 3;
 const OCTREE_COUNTS: u8 = 1 << 0;
 const OCTREE_LATTICE: u8 = 1 << 1;
 const OCTREE_COLORS: u8 = 1 << 2;
 const OCTREE_NORMALS: u8 = 1 << 3;
 const OCTREE_EXACT: u8 = 1 << 4;
 const OCTREE_UNKNOWN: u8 = 7 << 5;
+const SPLATS_COUNTS: u8 = 1 << 0;
+const SPLATS_ANTIALIASED: u8 = 1 << 1;
+const SPLATS_UNKNOWN: u8 = 63 << 2;
 /// Most bits of a coordinate and of half a normal.
 const MAX_OCTREE_DEPTH: u8 = 21;
 const MAX_NORMAL_BITS: u8 = 14;
+/// A splat counts as so many points where points are limited: it has as many times their numbers.
+pub const POINTS_OF_A_SPLAT: u64 = 4;
+/// Greatest degree of a splat's spherical harmonics.
+const MAX_SPLAT_DEGREE: u8 = 3;
 
 /// Where the points of an octree lie: index i of an axis stands for the coordinate `(offset + i) / divisor`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,6 +40,25 @@ impl Eq for Lattice {}
 impl Lattice {
     /// Indices as they are.
     pub const UNIT: Self = Self { offset: [0.0; 3], divisor: 1.0 };
+
+    fn put(&self, out: &mut Vec<u8>) {
+        for number in self.offset.into_iter().chain([self.divisor]) {
+            out.extend(number.to_le_bytes());
+        }
+    }
+
+    fn parse(bytes: &mut Bytes<'_>) -> Result<Self> {
+        let mut numbers = [0.0; 4];
+        for number in &mut numbers {
+            *number = f64::from_le_bytes(bytes.array("lattice")?);
+        }
+        let [x, y, z, divisor] = numbers;
+        let lattice = Self { offset: [x, y, z], divisor };
+        if !lattice.is_valid() {
+            return Err(Error::corrupt("the octree's lattice is none"));
+        }
+        Ok(lattice)
+    }
 
     fn is_valid(&self) -> bool {
         self.offset.iter().all(|offset| offset.is_finite()) && self.divisor.is_finite() && self.divisor > 0.0
@@ -64,6 +91,21 @@ pub enum GeometryTier {
         /// Triangles, at least 1.
         faces: u32,
     },
+    /// Gaussian splats: their centres as the leaves of an octree. Needs no model pack.
+    Splats {
+        /// Splats, at least 1.
+        points: u32,
+        /// Levels of the tree: bits of an index, 1 to 21.
+        depth: u8,
+        /// Where the leaves lie.
+        lattice: Lattice,
+        /// Whether centres occur more than once.
+        counts: bool,
+        /// Degree of the spherical harmonics of their colour, 0 to 3.
+        degree: u8,
+        /// Whether they were trained with the filter of Mip-Splatting, which a renderer has to know.
+        antialiased: bool,
+    },
 }
 
 /// Appends the media shape of a shape.
@@ -73,6 +115,7 @@ pub(super) fn put_geometry(out: &mut Vec<u8>, tier: GeometryTier) -> Result<()> 
             (points, depth, lattice, counts, exact, colors, normal_bits)
         }
         GeometryTier::Decimated { faces } => return put_decimated(out, faces),
+        GeometryTier::Splats { .. } => return put_splats(out, tier),
     };
     let bad_normals = normal_bits.is_some_and(|bits| !(2..=MAX_NORMAL_BITS).contains(&bits));
     if points == 0 || !(1..=MAX_OCTREE_DEPTH).contains(&depth) || !lattice.is_valid() || bad_normals {
@@ -90,11 +133,26 @@ pub(super) fn put_geometry(out: &mut Vec<u8>, tier: GeometryTier) -> Result<()> 
     put_varint(out, points);
     out.push(depth);
     if lattice != Lattice::UNIT {
-        for number in lattice.offset.into_iter().chain([lattice.divisor]) {
-            out.extend(number.to_le_bytes());
-        }
+        lattice.put(out);
     }
     out.extend(normal_bits);
+    Ok(())
+}
+
+fn put_splats(out: &mut Vec<u8>, tier: GeometryTier) -> Result<()> {
+    let GeometryTier::Splats { points, depth, lattice, counts, degree, antialiased } = tier else {
+        return Err(Error::parameter(format!("{tier:?}")));
+    };
+    let deep = (1..=MAX_OCTREE_DEPTH).contains(&depth);
+    if points == 0 || !deep || !lattice.is_valid() || degree > MAX_SPLAT_DEGREE {
+        return Err(Error::parameter(format!("{tier:?}")));
+    }
+    let flag = |on: bool, bit: u8| if on { bit } else { 0 };
+    out.push(TIER_SPLATS);
+    out.push(flag(counts, SPLATS_COUNTS) | flag(antialiased, SPLATS_ANTIALIASED));
+    put_varint(out, points);
+    out.extend([depth, degree]);
+    lattice.put(out);
     Ok(())
 }
 
@@ -110,6 +168,7 @@ fn put_decimated(out: &mut Vec<u8>, faces: u32) -> Result<()> {
 pub(super) fn parse_geometry(bytes: &mut Bytes<'_>, limits: &Limits) -> Result<GeometryTier> {
     match bytes.byte("geometry tier")? {
         TIER_OCTREE => {}
+        TIER_SPLATS => return parse_splats(bytes, limits),
         TIER_DECIMATED => {
             let faces = positive(bytes, "number of faces")?;
             limits::check("number of faces", faces.into(), limits.max_points)?;
@@ -121,22 +180,12 @@ pub(super) fn parse_geometry(bytes: &mut Bytes<'_>, limits: &Limits) -> Result<G
     if flags & OCTREE_UNKNOWN != 0 {
         return Err(Error::unsupported("unknown octree flags"));
     }
-    let points = positive(bytes, "number of points")?;
-    limits::check("number of points", points.into(), limits.max_points)?;
-    let depth = bytes.byte("octree depth")?;
-    if !(1..=MAX_OCTREE_DEPTH).contains(&depth) {
-        return Err(Error::corrupt(format!("octree of depth {depth}")));
-    }
+    let (points, depth) = parse_tree(bytes, limits)?;
     let lattice = match flags & OCTREE_LATTICE {
         0 => Lattice::UNIT,
         _ => {
-            let mut numbers = [0.0; 4];
-            for number in &mut numbers {
-                *number = f64::from_le_bytes(bytes.array("lattice")?);
-            }
-            let [x, y, z, divisor] = numbers;
-            let lattice = Lattice { offset: [x, y, z], divisor };
-            if !lattice.is_valid() || lattice == Lattice::UNIT {
+            let lattice = Lattice::parse(bytes)?;
+            if lattice == Lattice::UNIT {
                 return Err(Error::corrupt("the octree's lattice is none"));
             }
             lattice
@@ -158,4 +207,30 @@ pub(super) fn parse_geometry(bytes: &mut Bytes<'_>, limits: &Limits) -> Result<G
         colors: flags & OCTREE_COLORS != 0,
         normal_bits,
     })
+}
+
+/// Points and depth of an octree.
+fn parse_tree(bytes: &mut Bytes<'_>, limits: &Limits) -> Result<(u32, u8)> {
+    let points = positive(bytes, "number of points")?;
+    limits::check("number of points", points.into(), limits.max_points)?;
+    match bytes.byte("octree depth")? {
+        depth if (1..=MAX_OCTREE_DEPTH).contains(&depth) => Ok((points, depth)),
+        depth => Err(Error::corrupt(format!("octree of depth {depth}"))),
+    }
+}
+
+fn parse_splats(bytes: &mut Bytes<'_>, limits: &Limits) -> Result<GeometryTier> {
+    let flags = bytes.byte("flags of splats")?;
+    if flags & SPLATS_UNKNOWN != 0 {
+        return Err(Error::unsupported("unknown flags of splats"));
+    }
+    let (points, depth) = parse_tree(bytes, limits)?;
+    limits::check("number of splats", points.into(), limits.max_points / POINTS_OF_A_SPLAT)?;
+    let degree = bytes.byte("degree of spherical harmonics")?;
+    if degree > MAX_SPLAT_DEGREE {
+        return Err(Error::corrupt(format!("spherical harmonics of degree {degree}")));
+    }
+    let lattice = Lattice::parse(bytes)?;
+    let antialiased = flags & SPLATS_ANTIALIASED != 0;
+    Ok(GeometryTier::Splats { points, depth, lattice, counts: flags & SPLATS_COUNTS != 0, degree, antialiased })
 }
