@@ -45,7 +45,7 @@ fn packets_are_lost_concealed_and_told() {
     assert!(report["token_bytes"].as_u64().unwrap() > 500);
     let decode = |name: &str, more: &[&str]| {
         let to = out.path().join(name);
-        let command = &mut tessera(["decode", "--json", "-o"]);
+        let command = &mut tessera(["decode", "--force", "--json", "-o"]);
         let report = json(command.arg(&to).arg(&file).args(more).arg("--models").arg(models.path()))[0].clone();
         (fs::read(to).unwrap(), report["losses"].as_array().unwrap().len())
     };
