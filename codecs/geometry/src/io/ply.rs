@@ -201,6 +201,17 @@ fn header(bytes: &[u8]) -> Result<(Order, Vec<Element>, usize)> {
     Err(bad(0))
 }
 
+/// Says which properties of an element are not kept, by their numbers.
+pub(super) fn note_dropped(what: &str, element: &Element, is_dropped: impl Fn(usize) -> bool, notes: &mut Vec<String>) {
+    let names = element.properties.iter().enumerate().filter(|(n, _)| is_dropped(*n));
+    let names: Vec<&str> = names.map(|(_, property)| property.name.as_str()).collect();
+    if !names.is_empty() {
+        let shown = names.iter().take(8).copied().collect::<Vec<_>>().join(", ");
+        let more = if names.len() > 8 { ", …" } else { "" };
+        notes.push(format!("properties of {what} are dropped: {shown}{more}"));
+    }
+}
+
 fn vertices(values: &mut Values<'_>, element: &Element, mesh: &mut Mesh, notes: &mut Vec<String>) -> Result<()> {
     let fields: Vec<Field> = element.properties.iter().map(|property| field(&property.name)).collect();
     let has = |wanted: &[Field]| wanted.iter().all(|field| fields.contains(field));
@@ -210,18 +221,7 @@ fn vertices(values: &mut Values<'_>, element: &Element, mesh: &mut Mesh, notes: 
     let with_normals = has(&[Field::Normal(0), Field::Normal(1), Field::Normal(2)]);
     let with_uvs = has(&[Field::Uv(0), Field::Uv(1)]);
     let with_colors = has(&[Field::Color(0), Field::Color(1), Field::Color(2)]);
-    let others: Vec<&str> = element
-        .properties
-        .iter()
-        .zip(&fields)
-        .filter(|(_, field)| **field == Field::Other)
-        .map(|(property, _)| property.name.as_str())
-        .collect();
-    if !others.is_empty() {
-        let shown = others.iter().take(8).copied().collect::<Vec<_>>().join(", ");
-        let more = if others.len() > 8 { ", …" } else { "" };
-        notes.push(format!("properties of vertices are dropped: {shown}{more}"));
-    }
+    note_dropped("vertices", element, |n| fields[n] == Field::Other, notes);
     let count = element.count as usize;
     mesh.positions.reserve_exact(count);
     let mut normals = Vec::with_capacity(if with_normals { count } else { 0 });

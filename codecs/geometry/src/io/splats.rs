@@ -1,6 +1,6 @@
 //! Splats as PLY files hold them: one element of vertices with the properties of 3DGS.
 
-use super::ply::{Element, Kind, Values};
+use super::ply::{Element, Kind, Values, note_dropped};
 use crate::error::{Error, Result};
 use crate::splats::{MAX_DEGREE, Splats, coefficients};
 
@@ -69,17 +69,7 @@ pub(super) fn read(values: &mut Values<'_>, element: &Element, notes: &mut Vec<S
     if held > kept {
         notes.push(format!("spherical harmonics beyond degree {degree} are dropped"));
     }
-    let others: Vec<&str> = element
-        .properties
-        .iter()
-        .zip(&fields)
-        .filter(|(_, field)| **field == Field::Other)
-        .map(|(property, _)| property.name.as_str())
-        .collect();
-    if !others.is_empty() {
-        let shown = others.iter().take(8).copied().collect::<Vec<_>>().join(", ");
-        notes.push(format!("properties of splats are dropped: {shown}"));
-    }
+    note_dropped("splats", element, |n| fields[n] == Field::Other, notes);
     let count = element.count as usize;
     let mut splats = Splats { degree, ..Splats::default() };
     splats.positions.reserve_exact(count);
