@@ -1,0 +1,7 @@
+//! Frames to tokens over time, and back.
+
+mod error;
+mod frame;
+
+pub use error::{Error, Result};
+pub use frame::{Frame, Rational, Sink, Source, StreamInfo};
