@@ -1,4 +1,4 @@
-//! Packs that add to an image pack: a residual refiner, a masked-token model.
+//! Packs that add to an image pack: a residual refiner, a masked-token model, a decoder of video frames.
 //!
 //! They are packs of their own, so that the pack that files name stays what it is, and say by hash which one they belong to.
 
@@ -39,6 +39,27 @@ pub struct MaskedSection {
     pub graph: String,
 }
 
+/// What a pack of a frame decoder adds.
+#[derive(Clone, Debug, Deserialize)]
+pub struct VideoSection {
+    /// As [`RefinerSection::base`].
+    pub base: String,
+    /// Pixels per token along each side.
+    pub stride: u32,
+    /// Components of a latent vector.
+    pub dim: usize,
+    /// Depth of the first level's tree, bits.
+    pub depth: u8,
+    /// Tokens away from a token that no pixel of it depends on.
+    pub margin: u32,
+    /// The graph, see [`VideoPack::trunk`].
+    pub trunk: String,
+    /// The graph, see [`VideoPack::head`].
+    pub head: String,
+    /// The graph, see [`VideoPack::double`].
+    pub double: String,
+}
+
 /// The graph of a refiner pack and what it is run with.
 #[derive(Clone, Debug)]
 pub struct RefinerPack {
@@ -59,6 +80,19 @@ pub struct MaskedPack {
     pub section: MaskedSection,
 }
 
+/// The graphs of a frame decoder.
+#[derive(Clone, Debug)]
+pub struct VideoPack {
+    /// Latents f32 [1,dim,h,w] of a frame and of the frame before, or twice of the same frame → features f32 [1,c,4h,4w].
+    pub trunk: Graph,
+    /// Features → the frame f32 [1,3,stride·h,stride·w] in about [-1,1].
+    pub head: Graph,
+    /// Features → the frame at twice the size that was coded, f32 [1,3,2·stride·h,2·stride·w].
+    pub double: Graph,
+    /// Its numbers.
+    pub section: VideoSection,
+}
+
 impl RefinerSection {
     /// Whether the numbers make sense.
     pub(super) fn fits(&self) -> bool {
@@ -72,6 +106,13 @@ impl MaskedSection {
     /// Whether the numbers make sense.
     pub(super) fn fits(&self) -> bool {
         shape_fits(self.dim, self.depth) && is_hash(&self.base)
+    }
+}
+
+impl VideoSection {
+    /// Whether the numbers make sense.
+    pub(super) fn fits(&self) -> bool {
+        self.stride == 16 && (1..=64).contains(&self.margin) && shape_fits(self.dim, self.depth) && is_hash(&self.base)
     }
 }
 
@@ -100,6 +141,19 @@ impl MaskedPack {
     }
 }
 
+impl VideoPack {
+    pub(super) fn read(pack: &Pack) -> Result<Self> {
+        let section = pack.manifest.video.as_ref();
+        let section = section.ok_or_else(|| pack.damaged("it has no table [video], so it is no frame decoder"))?;
+        Ok(Self {
+            trunk: pack.graph(&section.trunk)?,
+            head: pack.graph(&section.head)?,
+            double: pack.graph(&section.double)?,
+            section: section.clone(),
+        })
+    }
+}
+
 /// What a pack adds to an image pack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Addition {
@@ -107,6 +161,8 @@ pub enum Addition {
     Refiner,
     /// A masked-token model.
     Masked,
+    /// A decoder of video frames.
+    Video,
 }
 
 impl Addition {
@@ -115,6 +171,7 @@ impl Addition {
         match self {
             Self::Refiner => "refiner",
             Self::Masked => "masked-token model",
+            Self::Video => "frame decoder",
         }
     }
 }
@@ -122,12 +179,14 @@ impl Addition {
 impl Pack {
     /// What the pack adds, if it adds to the image pack with this hash.
     pub fn adds_to(&self, base: [u8; 8]) -> Option<Addition> {
-        let base = hex(&base);
-        match (&self.manifest.refiner, &self.manifest.masked) {
-            (Some(refiner), _) if refiner.base == base => Some(Addition::Refiner),
-            (_, Some(masked)) if masked.base == base => Some(Addition::Masked),
-            _ => None,
-        }
+        let (manifest, base) = (&self.manifest, hex(&base));
+        let kinds = [
+            (manifest.refiner.is_some(), Addition::Refiner),
+            (manifest.masked.is_some(), Addition::Masked),
+            (manifest.video.is_some(), Addition::Video),
+        ];
+        let kind = kinds.into_iter().find_map(|(is, kind)| is.then_some(kind))?;
+        (manifest.base() == Some(&base)).then_some(kind)
     }
 
     /// The graph of a refiner pack.
@@ -144,5 +203,13 @@ impl Pack {
     /// [`Error::PackDamaged`](crate::Error::PackDamaged) where a part is damaged or the pack is no masked-token model.
     pub fn masked(&self) -> Result<MaskedPack> {
         MaskedPack::read(self)
+    }
+
+    /// The graphs of a frame decoder.
+    ///
+    /// # Errors
+    /// [`Error::PackDamaged`](crate::Error::PackDamaged) where a part is damaged or the pack is no frame decoder.
+    pub fn video(&self) -> Result<VideoPack> {
+        VideoPack::read(self)
     }
 }

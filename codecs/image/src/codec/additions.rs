@@ -44,6 +44,12 @@ impl ImageCodec {
                 }
                 self.additions.masked = Some((masked, None));
             }
+            Some(Addition::Video) => {
+                return Err(Error::parameter(format!(
+                    "{} is a frame decoder: videos take it, pictures do not",
+                    pack.id()
+                )));
+            }
             None => {
                 let base = pack.manifest().base().map(str::to_owned);
                 return Err(Error::PackMismatch {
@@ -60,6 +66,7 @@ impl ImageCodec {
         match addition {
             Addition::Refiner => self.additions.refiner.is_some(),
             Addition::Masked => self.additions.masked.is_some(),
+            Addition::Video => false,
         }
     }
 
