@@ -20,3 +20,13 @@ pub enum Error {
 
 /// Result with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    pub(crate) fn video(what: impl Into<String>) -> Self {
+        Self::Video { what: what.into() }
+    }
+
+    pub(crate) fn parameter(what: impl Into<String>) -> Self {
+        Self::Parameter { what: what.into() }
+    }
+}

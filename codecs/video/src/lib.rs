@@ -2,6 +2,7 @@
 
 mod error;
 mod frame;
+pub mod io;
 
 pub use error::{Error, Result};
 pub use frame::{Frame, Rational, Sink, Source, StreamInfo};
