@@ -174,6 +174,14 @@ impl GopIndex {
     }
 }
 
+/// The header of a file. Nothing proves it before a chunk does.
+///
+/// # Errors
+/// As [`read`](super::read)'s for a header.
+pub fn header_of(data: &[u8], limits: &Limits) -> Result<Header> {
+    Header::parse(&mut Bytes::new(data, 0), limits)
+}
+
 /// The header of a file, nothing of which is proven, as the owner of its chunks.
 fn owner(data: &[u8], limits: &Limits) -> Result<Owner> {
     let mut bytes = Bytes::new(data, 0);

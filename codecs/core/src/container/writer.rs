@@ -38,8 +38,7 @@ impl FileWriter {
     /// [`Error::Parameter`] if the header is outside the ranges that its type documents.
     pub fn new(header: &Header) -> Result<(Self, Vec<u8>)> {
         let bytes = header.to_bytes()?;
-        let writer =
-            Self { header_crc: crc32c::crc32c(&bytes), offset: bytes.len() as u64, seen: BTreeSet::new() };
+        let writer = Self { header_crc: crc32c::crc32c(&bytes), offset: bytes.len() as u64, seen: BTreeSet::new() };
         Ok((writer, bytes))
     }
 

@@ -20,10 +20,9 @@ impl Search {
     pub(super) fn check(&self) -> Result<()> {
         match self.lambda.is_finite() && self.lambda >= 0.0 && self.candidates > 0 {
             true => Ok(()),
-            false => Err(Error::parameter(format!(
-                "search with lambda {} and {} candidates",
-                self.lambda, self.candidates
-            ))),
+            false => {
+                Err(Error::parameter(format!("search with lambda {} and {} candidates", self.lambda, self.candidates)))
+            }
         }
     }
 }

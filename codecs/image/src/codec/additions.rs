@@ -32,7 +32,9 @@ impl ImageCodec {
             Some(Addition::Refiner) => {
                 let refiner = pack.refiner()?;
                 let section = &refiner.section;
-                if (section.dim, section.depth, section.stride) != (book.dim(), book.full_depth(), self.tokenizer.parts.stride) {
+                if (section.dim, section.depth, section.stride)
+                    != (book.dim(), book.full_depth(), self.tokenizer.parts.stride)
+                {
                     return Err(unfit("dimension, depth or stride"));
                 }
                 self.additions.refiner = Some((refiner, None));

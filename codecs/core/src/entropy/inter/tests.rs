@@ -26,7 +26,6 @@ fn moving(seed: u64) -> TokenGrid {
     TokenGrid::from_tokens(SHAPE, &[6, 6], tokens).unwrap()
 }
 
-
 #[test]
 fn any_group_survives() {
     let prior = network(SMALL, 3);
@@ -66,8 +65,7 @@ fn chosen_tokens_survive_and_sticky_ones_take_fewer_bits_and_change_less() {
     let latents = latents(1);
     let [sticky, free] = [true, false].map(|sticky| search(&latents, 0.05, sticky, &|_, _, _| false));
     for coded in [&sticky, &free] {
-        let (back, tally) =
-            decode_gop(&coded.bytes, SHAPE, &[6, 5], &network(SMALL, 3), &Limits::default()).unwrap();
+        let (back, tally) = decode_gop(&coded.bytes, SHAPE, &[6, 5], &network(SMALL, 3), &Limits::default()).unwrap();
         assert_eq!(back, coded.grid);
         assert_eq!(tally, coded.tally);
     }

@@ -43,12 +43,7 @@ struct Position {
 
 impl<'a> NetworkSession<'a> {
     /// Starts at the first token. The caller has checked shape and depths against the levels.
-    pub fn new(
-        levels: &'a [Level],
-        adaptation: Adaptation,
-        (shape, order): (GridShape, Order),
-        depths: &[u8],
-    ) -> Self {
+    pub fn new(levels: &'a [Level], adaptation: Adaptation, (shape, order): (GridShape, Order), depths: &[u8]) -> Self {
         let mut session = Self {
             levels,
             shape,
