@@ -180,10 +180,10 @@ pub fn decode(bytes: &[u8], limits: &IoLimits) -> Result<Pcm> {
             Ok(()) => take(&received, track.base, &mut pcm, limits)?,
             Err(FfmpegError::Other { .. }) if !draining => match track.next_packet() {
                 // A packet that cannot be decoded is left out.
-                Some(packet) => drop(decoder.send_packet(&packet)),
+                Some(packet) => _ = decoder.send_packet(&packet),
                 None => {
                     draining = true;
-                    drop(decoder.send_eof());
+                    _ = decoder.send_eof();
                 }
             },
             Err(FfmpegError::InvalidData) if !draining => {}

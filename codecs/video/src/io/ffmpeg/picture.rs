@@ -144,3 +144,77 @@ fn colour(frame: &frame::Video) -> Colour {
     let centre = matches!(frame.chroma_location(), Location::Center | Location::Top | Location::Bottom);
     Colour { matrix, full, siting: if centre { Siting::Centre } else { Siting::Left } }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A flat picture whose planes have the given samples, in bytes that repeat.
+    fn flat(format: Pixel, planes: &[&[u8]]) -> frame::Video {
+        let mut frame = frame::Video::new(format, 5, 4);
+        for (index, pattern) in planes.iter().enumerate() {
+            frame.data_mut(index).iter_mut().zip(pattern.iter().cycle()).for_each(|(byte, &value)| *byte = value);
+        }
+        frame
+    }
+
+    fn pixel(frame: &frame::Video) -> [u8; 3] {
+        let rgb = Converter::default().rgb(frame).unwrap();
+        assert_eq!(rgb.len(), 3 * 5 * 4);
+        let first = [rgb[0], rgb[1], rgb[2]];
+        for pixel in rgb.as_chunks::<3>().0 {
+            assert!(pixel.iter().zip(&first).all(|(a, b)| a.abs_diff(*b) <= 2), "{pixel:?} among {first:?}");
+        }
+        first
+    }
+
+    fn near(a: [u8; 3], b: [u8; 3]) -> bool {
+        a.iter().zip(&b).all(|(a, b)| a.abs_diff(*b) <= 3)
+    }
+
+    #[test]
+    fn every_layout_gives_the_same_colour() {
+        let reference = pixel(&flat(Pixel::YUV420P, &[&[100], &[90], &[180]]));
+        // 10 bits in two bytes: four times the value.
+        let [y, u, v] = [400u16, 360, 720].map(u16::to_le_bytes);
+        for frame in [
+            flat(Pixel::YUV422P, &[&[100], &[90], &[180]]),
+            flat(Pixel::YUV444P, &[&[100], &[90], &[180]]),
+            flat(Pixel::YUV420P10LE, &[&y, &u, &v]),
+            flat(Pixel::YUV444P10LE, &[&y, &u, &v]),
+            flat(Pixel::NV12, &[&[100], &[90, 180]]),
+            flat(Pixel::YUYV422, &[&[100, 90, 100, 180]]),
+            flat(Pixel::YUV411P, &[&[100], &[90], &[180]]),
+            flat(
+                Pixel::P010LE,
+                &[&(400u16 << 6).to_le_bytes(), &[(360u16 << 6).to_le_bytes(), (720u16 << 6).to_le_bytes()].concat()],
+            ),
+        ] {
+            let got = pixel(&frame);
+            assert!(near(got, reference), "{:?}: {got:?} for {reference:?}", frame.format());
+        }
+        let [r, g, b] = reference;
+        for frame in [flat(Pixel::BGRA, &[&[b, g, r, 255]]), flat(Pixel::GBRP, &[&[g], &[b], &[r]])] {
+            let got = pixel(&frame);
+            assert!(near(got, reference), "{:?}: {got:?} for {reference:?}", frame.format());
+        }
+    }
+
+    #[test]
+    fn range_and_matrix_are_heeded() {
+        let gray = |luma: u8, range| {
+            let mut frame = flat(Pixel::YUV420P, &[&[luma], &[128], &[128]]);
+            frame.set_color_range(range);
+            pixel(&frame)[0]
+        };
+        assert_eq!((gray(235, Range::MPEG), gray(235, Range::Unspecified), gray(235, Range::JPEG)), (255, 255, 235));
+        assert_eq!(pixel(&flat(Pixel::YUVJ420P, &[&[16], &[128], &[128]])), [16; 3]);
+        let green = |space| {
+            let mut frame = flat(Pixel::YUV420P, &[&[120], &[60], &[60]]);
+            frame.set_color_space(space);
+            pixel(&frame)
+        };
+        assert_eq!(green(Space::Unspecified), green(Space::SMPTE170M));
+        assert!(!near(green(Space::BT709), green(Space::SMPTE170M)));
+    }
+}

@@ -230,7 +230,12 @@ fn decoder(stream: &Stream, limits: &IoLimits) -> Result<decoder::Video> {
     })?;
     let mut options = Dictionary::new();
     options.set("max_pixels", &limits.max_pixels.to_string());
-    let opened = context.decoder().open_as_with(codec, options).map_err(failed("its video stream"))?;
+    let opened = context.decoder().open_as_with(codec, options).map_err(|error| {
+        let most = limits.max_pixels;
+        Error::video(format!(
+            "its video stream cannot be decoded ({error}); fetch a good copy, or scale it down if its frames exceed the limit of {most} pixels"
+        ))
+    })?;
     opened.video().map_err(failed("its video stream"))
 }
 
@@ -257,4 +262,67 @@ fn orientation(stream: &Stream) -> Orientation {
 fn is_turned(orientation: Orientation) -> bool {
     use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
     matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::audio::Memory;
+    use super::super::encode::Encoder;
+    use super::*;
+    use crate::io::Coding;
+
+    /// A bare H.264 stream of flat frames.
+    fn stream(width: u32, height: u32, frames: i64) -> Vec<u8> {
+        let rate = Rational { num: 25, den: 1 };
+        let time_base = Rational { num: 1, den: 25 };
+        let info = StreamInfo { width, height, time_base, frame_rate: Some(rate), frames: None, duration: None };
+        let mut encoder = Encoder::new(&Coding::new("libx264", &[("bf", "0")]), &info, false).unwrap();
+        let memory = Memory::new(u64::MAX);
+        let mut output = memory.output("h264").unwrap();
+        output.add_stream_with(encoder.context()).unwrap();
+        output.write_header().unwrap();
+        for time in 0..frames {
+            encoder.push(&Frame { rgb: vec![90; (3 * width * height) as usize], time }).unwrap();
+        }
+        encoder.finish(frames).unwrap();
+        while let Some(mut packet) = encoder.pull().unwrap() {
+            packet.set_stream(0);
+            packet.write_interleaved(&mut output).unwrap();
+        }
+        output.write_trailer().unwrap();
+        drop(output);
+        memory.into_bytes(true).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_change_of_size_ends_the_video_after_the_frames_before_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("joined.264");
+        std::fs::write(&path, [stream(64, 48, 5), stream(48, 64, 5)].concat()).unwrap();
+        let mut reader = Reader::new(&path, &ReadOptions::default()).unwrap();
+        let mut count = 0;
+        let error = loop {
+            match reader.next_frame() {
+                Ok(Some(frame)) => assert_eq!((frame.rgb.len(), count += 1), (3 * 64 * 48, ())),
+                Ok(None) => panic!("the change was not seen"),
+                Err(error) => break error.to_string(),
+            }
+        };
+        assert_eq!(count, 5);
+        assert!(error.contains("64 x 48 to 48 x 64"), "{error}");
+        assert_eq!(reader.next_frame().unwrap(), None);
+    }
+
+    #[test]
+    fn a_stream_without_times_gets_those_of_its_rate() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bare.264");
+        std::fs::write(&path, stream(64, 48, 6)).unwrap();
+        let mut reader = Reader::new(&path, &ReadOptions::default()).unwrap();
+        let base = reader.info().time_base;
+        let times: Vec<i64> = std::iter::from_fn(|| reader.next_frame().unwrap()).map(|frame| frame.time).collect();
+        let step = i64::from(base.den) / (25 * i64::from(base.num));
+        assert_eq!(times.len(), 6);
+        assert!(times.windows(2).all(|pair| pair[1] - pair[0] == step), "{times:?} of {step}");
+    }
 }
