@@ -73,19 +73,6 @@ class RefinerTrainer(Trainer):
             terms["judge"] = self.discern(real, made.detach())
         return terms
 
-    def discern(self, real, made):
-        """One step of the discriminator; returns its loss."""
-        optimiser = self.optimisers["judge"]
-        for group in optimiser.param_groups:
-            group["lr"] = self.config["loss"]["discriminator_rate"] * self.shape()
-        with self.autocast():
-            verdict = self.modules["judge"](torch.cat([real, made])).float()
-            loss = torch.relu(1 - verdict[: len(real)]).mean() + torch.relu(1 + verdict[len(real) :]).mean()
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        return loss
-
     @torch.no_grad()
     def judge_text(self, bank) -> str:
         """LPIPS-SqueezeNet of the averaged refiner after 0, 1, 2 and 5 steps."""

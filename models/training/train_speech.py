@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
-from speech_losses import Judges, SpectralLoss, fooling, judging
+from speech_losses import Judges, LoudnessLoss, SpectralLoss, fooling, judging
 from speech_model import SpeechModel
 from train_image import configuration, utilisation
 from vq import bits_per_token, nearest
@@ -86,6 +86,7 @@ class Trainer:
         self.model, self.mean = SpeechModel(config["model"]).to(self.device), SpeechModel(config["model"]).to(self.device).requires_grad_(False)
         self.mean.load_state_dict(self.model.state_dict())
         self.judges, self.spectral = Judges().to(self.device), SpectralLoss(config["model"]["sample_rate"]).to(self.device)
+        self.loudness = LoudnessLoss(config["model"]["sample_rate"]).to(self.device)
         fused = self.device == "cuda"
         self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=1e-4, betas=(0.8, 0.99), weight_decay=1e-3, fused=fused)
         self.judge_optimiser = torch.optim.AdamW(self.judges.parameters(), lr=1e-4, betas=(0.8, 0.99), fused=fused)
@@ -192,7 +193,8 @@ class Trainer:
         made = self.model.spectrum.synthesise(rows.float())
         real = real[:, : made.shape[1]]
         terms["mel"], terms["spectrum"] = self.spectral(made, real)
-        total = loss["mel"] * terms["mel"] + loss["spectrum"] * terms["spectrum"] + loss["commitment"] * commitment
+        terms["loudness"] = self.loudness(made, real)
+        total = sum(loss[name] * terms[name] for name in ("mel", "spectrum", "loudness")) + loss["commitment"] * commitment
         begun = (share - schedule["adversarial_from"]) * schedule["minutes"] * 60
         if begun >= 0:
             width = int(self.config["data"]["judged_seconds"] * self.config["model"]["sample_rate"])

@@ -15,7 +15,8 @@ from frozen import FrozenImage
 from train_image import configuration, utilisation
 
 
-def arguments(doc: str, config: str) -> argparse.Namespace:
+def arguments(doc: str, config: str, **required: str) -> argparse.Namespace:
+    """The options that all trainings have, and further ones that are `required`: names and what they are."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--config", default=Path(__file__).with_name(config), type=Path)
     parser.add_argument("--pack", default=str(Path(__file__).parent.parent / "packs" / "image-f16.tpack"), help="the image pack to train for")
@@ -31,6 +32,8 @@ def arguments(doc: str, config: str) -> argparse.Namespace:
     parser.add_argument("--bf16", action=argparse.BooleanOptionalAction, help="16-bit arithmetic; default: on GPUs")
     parser.add_argument("--photos", type=int, help="read at most this many photos")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="overrides the configuration")
+    for name, what in required.items():
+        parser.add_argument(f"--{name}", required=True, help=what)
     args = parser.parse_args()
     args.bf16 = args.device == "cuda" if args.bf16 is None else args.bf16
     return args
@@ -141,6 +144,19 @@ class Trainer:
             step = self.progress["step"]
             keep = min(self.config["schedule"]["average"], (step + 1) / (step + 20))
             torch._foreach_lerp_(list(self.mean.parameters()), list(self.model.parameters()), 1 - keep)
+
+    def discern(self, real, made):
+        """One step of the module `judge`, a discriminator; returns its loss."""
+        optimiser = self.optimisers["judge"]
+        for group in optimiser.param_groups:
+            group["lr"] = self.config["loss"]["discriminator_rate"] * self.shape()
+        with self.autocast():
+            verdict = self.modules["judge"](torch.cat([real, made])).float()
+            loss = torch.relu(1 - verdict[: len(real)]).mean() + torch.relu(1 + verdict[len(real) :]).mean()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        return loss
 
     def run(self):
         args, started, data = self.args, time.time(), self.config["data"]

@@ -4,6 +4,20 @@
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A `.tsr` file is truncated, damaged, too large or of another version; or tokens do not fit the model.
+    #[error(transparent)]
+    Core(#[from] tessera_core::Error),
+    /// A model pack or ONNX Runtime is missing or failed.
+    #[error(transparent)]
+    Image(#[from] tessera_image::Error),
+    /// The file was made with another model pack.
+    #[error("it was made with model pack {needed}, but the pack at hand is {have}; decode it with pack {needed}")]
+    PackMismatch {
+        /// Id, if the file names it, and hash of the pack that the file was made with.
+        needed: String,
+        /// Id and hash of the pack at hand.
+        have: String,
+    },
     /// The bytes are no video that can be read, or the video cannot be written in the format.
     #[error("{what}")]
     Video {
@@ -24,6 +38,10 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     pub(crate) fn video(what: impl Into<String>) -> Self {
         Self::Video { what: what.into() }
+    }
+
+    pub(crate) fn corrupt(what: impl Into<String>) -> Self {
+        Self::Core(tessera_core::Error::Corrupt { what: what.into() })
     }
 
     pub(crate) fn parameter(what: impl Into<String>) -> Self {

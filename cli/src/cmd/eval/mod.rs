@@ -240,6 +240,7 @@ fn kinds(inputs: &[Input]) -> BTreeSet<Subject> {
     let subject = |input: &Input| match kind(input) {
         Kind::Picture => Some(Subject::Picture),
         Kind::Sound => Some(Subject::Sound),
+        Kind::Video => None,
         Kind::Shape => Solid::read(&input.path).ok().map(|solid| match solid.form() {
             Form::Mesh => Subject::Mesh,
             Form::Cloud => Subject::Cloud,

@@ -13,7 +13,8 @@ mod synthesis;
 pub(crate) use analysis::{analyse, latent_shape};
 pub(crate) use refinement::{Refinement, refine};
 pub(crate) use spans::spans;
-pub(crate) use synthesis::{Canvas, synthesise};
+pub use synthesis::Canvas;
+pub(crate) use synthesis::synthesise;
 
 /// How a picture is cut, in tokens.
 #[derive(Debug, Clone, Copy)]

@@ -8,9 +8,10 @@ use crate::error::{Error, Result};
 
 /// What is to be painted.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Canvas {
-    /// Sides in pixels.
+pub struct Canvas {
+    /// Columns in pixels.
     pub width: u32,
+    /// Rows in pixels.
     pub height: u32,
     /// Whether red, green and blue are the luma.
     pub gray: bool,

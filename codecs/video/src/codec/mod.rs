@@ -1,0 +1,58 @@
+//! Videos to `.tsr` files and back.
+
+mod decode;
+mod encode;
+mod inspect;
+mod options;
+mod tally;
+
+use std::sync::Arc;
+
+use tessera_core::container::PackRef;
+use tessera_image::Tokenizer;
+use tessera_models::Pack;
+
+use crate::error::Result;
+pub use decode::{Decoded, GopTokens};
+pub use encode::Encoded;
+pub use inspect::{Inspection, inspect};
+pub use options::{CodecOptions, DecodeOptions, EncodeOptions, Target};
+pub use tally::Tally;
+
+/// Encoder and decoder of videos with one image pack.
+///
+/// Tables are read once; every call makes as many sessions as it runs threads.
+#[derive(Debug)]
+pub struct VideoCodec {
+    pack: Arc<Pack>,
+    tokenizer: Tokenizer,
+    threads: usize,
+}
+
+impl VideoCodec {
+    /// Reads the pack's tables. Needs no ONNX Runtime yet.
+    ///
+    /// # Errors
+    /// [`Error::Image`](crate::Error::Image) if the pack is damaged or no image pack.
+    pub fn new(pack: Arc<Pack>, options: CodecOptions) -> Result<Self> {
+        let threads = options.threads.max(1);
+        let tokenizer = Tokenizer::new(&pack, tessera_image::CodecOptions { threads: 1 })?;
+        Ok(Self { pack, tokenizer, threads })
+    }
+
+    /// The pack.
+    pub fn pack(&self) -> &Arc<Pack> {
+        &self.pack
+    }
+
+    /// Threads that run networks on frames of so many pixels: each keeps the memory of a window.
+    fn painters(&self, pixels: u64) -> usize {
+        const PIXELS_AT_ONCE: u64 = 1 << 23;
+        self.threads.min((PIXELS_AT_ONCE / pixels.max(1)).max(1) as usize)
+    }
+
+    /// How files refer to the pack.
+    fn pack_ref(&self) -> PackRef {
+        PackRef { hash: self.pack.hash8(), id: (!self.pack.is_default()).then(|| self.pack.id().to_owned()) }
+    }
+}
