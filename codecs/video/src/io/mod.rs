@@ -3,6 +3,8 @@
 //! Frames come and go one by one, so a long video never lies in memory. YUV4MPEG2 and pictures need nothing; the rest needs the cargo feature
 //! `ffmpeg`.
 
+#[cfg(feature = "ffmpeg")]
+pub mod bare;
 mod chroma;
 mod colour;
 #[cfg(feature = "ffmpeg")]
@@ -161,6 +163,23 @@ pub fn open(path: &Path, options: &ReadOptions) -> Result<Box<dyn Source>> {
         return Ok(Box::new(y4m::Reader::new(std::io::Cursor::new(start).chain(file), options)?));
     }
     open_with_ffmpeg(path, options)
+}
+
+/// Whether a file has moving pictures that [`open`] would read, whatever it is called. Without FFmpeg only YUV4MPEG2 is known to have.
+pub fn is_video(path: &Path) -> bool {
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(y4m::MAGIC.len() as u64).read_to_end(&mut start));
+    read.is_ok() && (start == y4m::MAGIC || is_video_of_ffmpeg(path))
+}
+
+#[cfg(feature = "ffmpeg")]
+fn is_video_of_ffmpeg(path: &Path) -> bool {
+    ffmpeg::read::is_video(path)
+}
+
+#[cfg(not(feature = "ffmpeg"))]
+fn is_video_of_ffmpeg(_: &Path) -> bool {
+    false
 }
 
 #[cfg(feature = "ffmpeg")]

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::frame::Rational;
 
 /// FFmpeg's message behind what was tried.
-fn failed(what: &str) -> impl Fn(ffmpeg_next::Error) -> Error + '_ {
+pub(super) fn failed(what: &str) -> impl Fn(ffmpeg_next::Error) -> Error + '_ {
     move |error| Error::video(format!("{what}: {error}"))
 }
 
@@ -43,7 +43,7 @@ fn open(path: &Path) -> Result<Input> {
 }
 
 /// Opens what a stream of bytes holds; a name helps with formats that nothing else tells.
-fn from_stream(bytes: StreamIo, name: Option<&str>) -> Result<Input> {
+pub(super) fn from_stream(bytes: StreamIo, name: Option<&str>) -> Result<Input> {
     start()?;
     let mut options = Dictionary::new();
     options.set("protocol_whitelist", "none");

@@ -57,11 +57,15 @@ impl Reader {
     /// # Errors
     /// [`Error::Video`] if there is no video that can be decoded, or it asks for more than the limits allow.
     pub fn new(path: &Path, options: &ReadOptions) -> Result<Self> {
-        let input = open(path)?;
-        let stream = input
-            .streams()
-            .best(media::Type::Video)
-            .filter(|stream| !stream.disposition().contains(Disposition::ATTACHED_PIC))
+        Self::of(open(path)?, options)
+    }
+
+    /// Of a file that is open.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn of(input: Input, options: &ReadOptions) -> Result<Self> {
+        let stream = moving(&input)
             .ok_or_else(|| Error::video("it holds no moving pictures; use a file with a video stream"))?;
         let base = rational(stream.time_base()).unwrap_or(Rational { num: 1, den: 90_000 });
         let frame_rate = rational(stream.avg_frame_rate()).or(rational(stream.rate())).or(options.frame_rate);
@@ -219,6 +223,17 @@ impl Source for Reader {
             count => vec![format!("{count} damaged packets were left out")],
         }
     }
+}
+
+/// Whether a file has moving pictures.
+pub fn is_video(path: &Path) -> bool {
+    open(path).is_ok_and(|input| moving(&input).is_some())
+}
+
+/// The best stream of moving pictures; a cover is none.
+fn moving(input: &Input) -> Option<Stream<'_>> {
+    let best = input.streams().best(media::Type::Video);
+    best.filter(|stream| !stream.disposition().contains(Disposition::ATTACHED_PIC))
 }
 
 fn decoder(stream: &Stream, limits: &IoLimits) -> Result<decoder::Video> {
