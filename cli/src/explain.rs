@@ -81,6 +81,7 @@ pub fn video(error: &tessera_video::Error) -> Failure {
         E::Core(error) => core(error),
         E::Image(error) => image(error),
         E::PackMismatch { .. } => Failure::new(Exit::Pack, error.to_string(), ""),
+        E::TooSmall { .. } => Failure::new(Exit::Failed, error.to_string(), ""),
         E::Parameter { .. } => Failure::new(Exit::Usage, error.to_string(), "see 'tessera --help'"),
         _ => Failure::new(Exit::Input, error.to_string(), ""),
     }

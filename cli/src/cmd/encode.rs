@@ -74,19 +74,19 @@ pub struct Encode {
     output: OutputArgs,
 
     /// Quality from 0 (smallest) to 100 (best); 50 if no target is given
-    #[arg(short, long, value_name = "Q", value_parser = parse_quality, help_heading = "Pictures, meshes and splats: target (one of)")]
+    #[arg(short, long, value_name = "Q", value_parser = parse_quality, help_heading = "Pictures, videos, meshes and splats: target (one of)")]
     quality: Option<f32>,
 
-    /// Bits per pixel of a picture to come close to, without exceeding them if possible
-    #[arg(long, value_name = "BPP", value_parser = parse_bpp, help_heading = "Pictures, meshes and splats: target (one of)")]
+    /// Bits per pixel of a picture or of a video's frames to come close to, without exceeding them if possible
+    #[arg(long, value_name = "BPP", value_parser = parse_bpp, help_heading = "Pictures, videos, meshes and splats: target (one of)")]
     bpp: Option<f64>,
 
     /// Bytes never to exceed, the whole file counted; k and M are 1,000 and 1,000,000
-    #[arg(long, value_name = "BYTES", value_parser = parse_size, help_heading = "Pictures, meshes and splats: target (one of)")]
+    #[arg(long, value_name = "BYTES", value_parser = parse_size, help_heading = "Pictures, videos, meshes and splats: target (one of)")]
     size: Option<u64>,
 
     /// Exact rung of a picture's rate ladder, LEVELSxDEPTH: residual levels and bits per token of the last
-    #[arg(long, value_name = "LxD", value_parser = parse_rung, help_heading = "Pictures, meshes and splats: target (one of)")]
+    #[arg(long, value_name = "LxD", value_parser = parse_rung, help_heading = "Pictures, videos, meshes and splats: target (one of)")]
     rung: Option<Rung>,
 
     /// With --rung: squared latent error that one bit is worth (0: nearest tokens); the pack's own value if absent
@@ -105,8 +105,8 @@ pub struct Encode {
     #[arg(long, help_heading = "Pictures")]
     resilient: bool,
 
-    /// Bits a second of a sound's file: at most so many, and no less than 2 % below where the sound has that much to say
-    #[arg(long, value_name = "N", help_heading = "Sounds", conflicts_with = "depth", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Bits a second of the file of a sound or a video: at most so many, and no less than 2 or 3 % below where it has that much to say
+    #[arg(long, value_name = "N", help_heading = "Sounds and videos", conflicts_with = "depth", value_parser = clap::value_parser!(u32).range(1..))]
     bps: Option<u32>,
 
     #[command(flatten)]
@@ -217,7 +217,7 @@ fn encode(
                 arguments.refuse_options_of_others(Kind::Video)?;
             }
             let pack = packs.picture.clone()?;
-            let wanted = arguments.of_video()?;
+            let wanted = arguments.of_video();
             return video::encode(engine.shared(), &pack, job, input, &wanted, output).map(Report::Video);
         }
         Err(start) => start,
@@ -291,13 +291,16 @@ impl Encode {
         EncodeOptions { target, effort: self.effort, metadata: self.metadata(), resilient: self.resilient }
     }
 
-    fn of_video(&self) -> Result<video::Wanted> {
+    fn of_video(&self) -> video::Wanted {
         use tessera_video::Target;
-        let target = match self.rung {
-            Some(rung) => Target::Rung { rung, lambda: self.lambda },
-            None => Target::Quality(self.quality.unwrap_or(50.0)),
+        let target = match (self.bpp, self.size, self.bps, self.rung) {
+            (Some(bpp), ..) => Target::Bpp(bpp),
+            (_, Some(size), ..) => Target::Size(size),
+            (_, _, Some(bits), _) => Target::BitsPerSecond(bits),
+            (_, _, _, Some(rung)) => Target::Rung { rung, lambda: self.lambda },
+            _ => Target::Quality(self.quality.unwrap_or(50.0)),
         };
-        Ok(video::Wanted { target, effort: self.effort, video: self.video })
+        video::Wanted { target, effort: self.effort, video: self.video }
     }
 
     /// For a single file, an option that does nothing is a mistake.
@@ -305,12 +308,12 @@ impl Encode {
         use Kind::{Picture, Shape, Sound, Video};
         let options: [(&str, bool, &[Kind]); 14] = [
             ("--quality", self.quality.is_some(), &[Picture, Video, Shape]),
-            ("--bpp", self.bpp.is_some(), &[Picture]),
-            ("--size", self.size.is_some(), &[Picture, Shape]),
+            ("--bpp", self.bpp.is_some(), &[Picture, Video]),
+            ("--size", self.size.is_some(), &[Picture, Video, Shape]),
             ("--rung", self.rung.is_some(), &[Picture, Video]),
             ("--resilient", self.resilient, &[Picture]),
             ("--depth", self.sound.depth.is_some(), &[Sound]),
-            ("--bps", self.bps.is_some(), &[Sound]),
+            ("--bps", self.bps.is_some(), &[Sound, Video]),
             ("--max-minutes", self.sound.max_minutes.is_some(), &[Sound]),
             ("--eighths", self.video.eighths.is_some(), &[Video]),
             ("--lossless", self.shape.lossless, &[Shape]),
@@ -322,7 +325,7 @@ impl Encode {
         let fix = match kind {
             Sound => "it is a sound: choose its rate with --bps or --depth",
             Picture => "it is a picture: choose its rate with -q, --bpp, --size or --rung",
-            Video => "it is a video: choose its rate with -q or --rung",
+            Video => "it is a video: choose its rate with -q, --bpp, --bps, --size or --rung",
             Shape => {
                 "it is a shape: choose how finely it is kept with --bits, --precision, --lossless, -q, --size or --ratio"
             }

@@ -24,6 +24,16 @@ pub enum Error {
         /// What is wrong, and what to do.
         what: String,
     },
+    /// No encoding is as small as asked for.
+    #[error(
+        "{wanted} bytes are too few for this video; the least possible is {least} bytes, so ask for --size {least} or more, or code smaller frames with --eighths"
+    )]
+    TooSmall {
+        /// Bytes asked for.
+        wanted: u64,
+        /// Bytes of the smallest file that the encoder can make with these options.
+        least: u64,
+    },
     /// An argument is outside of its documented range. Fix the call.
     #[error("invalid argument: {what}")]
     Parameter {

@@ -1,5 +1,7 @@
 //! Groups of pictures: where they begin and end.
 
+use half::f16;
+use half::slice::HalfFloatSliceExt;
 use tessera_core::LatentShape;
 use tessera_core::container::{GopTimes, MAX_GOP_FRAMES};
 
@@ -18,7 +20,7 @@ const JUMP: f32 = 1.5;
 #[derive(Debug, Clone)]
 pub(crate) struct Analysed {
     /// `[y][x][dim]`.
-    pub latents: Vec<f32>,
+    pub latents: Vec<f16>,
     /// `[y][x]`.
     pub marks: Vec<Mark>,
 }
@@ -30,7 +32,7 @@ pub(crate) struct Gop {
     pub number: u32,
     pub times: GopTimes,
     /// `[t][y][x][dim]`.
-    pub latents: Vec<f32>,
+    pub latents: Vec<f16>,
     /// `[t][y][x]`.
     pub marks: Vec<Mark>,
 }
@@ -43,7 +45,7 @@ pub(crate) struct Grouping {
     number: u32,
     start: u64,
     lengths: Vec<u64>,
-    latents: Vec<f32>,
+    latents: Vec<f16>,
     marks: Vec<Mark>,
     /// Values of a frame.
     frame: usize,
@@ -100,13 +102,28 @@ impl Grouping {
     }
 }
 
+/// Latents as they are kept.
+pub(crate) fn to_halves(values: &[f32]) -> Vec<f16> {
+    let mut halves = vec![f16::ZERO; values.len()];
+    halves.convert_from_f32_slice(values);
+    halves
+}
+
+/// Latents as they are worked with.
+pub(crate) fn from_halves(halves: &[f16]) -> Vec<f32> {
+    let mut values = vec![0.0; halves.len()];
+    halves.convert_to_f32_slice(&mut values);
+    values
+}
+
 /// The squared difference of two frames' latents over what it would be if they had nothing in common but their mean.
-fn change(one: &[f32], other: &[f32]) -> f32 {
+fn change(one: &[f16], other: &[f16]) -> f32 {
+    let (one, other) = (from_halves(one), from_halves(other));
     let count = one.len().max(1) as f32;
     let spread = |values: &[f32]| {
         let mean = values.iter().sum::<f32>() / count;
         values.iter().map(|value| (value - mean) * (value - mean)).sum::<f32>()
     };
-    let difference: f32 = one.iter().zip(other).map(|(a, b)| (a - b) * (a - b)).sum();
-    difference / (spread(one) + spread(other)).max(f32::MIN_POSITIVE)
+    let difference: f32 = one.iter().zip(&other).map(|(a, b)| (a - b) * (a - b)).sum();
+    difference / (spread(&one) + spread(&other)).max(f32::MIN_POSITIVE)
 }

@@ -17,6 +17,7 @@ pub mod io;
 mod mark;
 mod pool;
 mod scale;
+mod store;
 
 pub use codec::{
     CodecOptions, DecodeOptions, Decoded, EncodeOptions, Encoded, GopTokens, Inspection, Tally, Target, VideoCodec,

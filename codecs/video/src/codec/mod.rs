@@ -1,10 +1,14 @@
 //! Videos to `.tsr` files and back.
 
+mod analysis;
+mod coding;
 mod decode;
 mod encode;
 mod inspect;
 mod options;
+mod rate;
 mod tally;
+mod writing;
 
 use std::sync::Arc;
 

@@ -23,6 +23,12 @@ impl Default for CodecOptions {
 pub enum Target {
     /// From 0, smallest, to 100, best.
     Quality(f32),
+    /// Bits per pixel of all frames, the whole file counted: within 3 % below, or the smallest possible file if all exceed it.
+    Bpp(f64),
+    /// Bits per second, the whole file counted, in the same way.
+    BitsPerSecond(u32),
+    /// Bytes that the whole file never exceeds, or [`Error::TooSmall`] with the least possible size.
+    Size(u64),
     /// One rung of the ladder.
     Rung {
         /// The rung; its levels and depth must be on the pack's ladder.
@@ -69,6 +75,8 @@ impl EncodeOptions {
                 "frames are coded at 1 to 8 eighths of their size"
             }
             Target::Quality(quality) if !(0.0..=100.0).contains(&quality) => "quality is from 0 to 100",
+            Target::Bpp(bpp) if !(bpp.is_finite() && bpp > 0.0) => "bits per pixel are above 0",
+            Target::BitsPerSecond(0) => "bits per second are at least 1",
             Target::Rung { lambda: Some(lambda), .. } if !(lambda.is_finite() && lambda >= 0.0) => {
                 "lambda is 0 or above"
             }
