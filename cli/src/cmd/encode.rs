@@ -31,7 +31,8 @@ pub const SOUNDS: &[&str] =
     &["wav", "flac", "mp3", "ogg", "oga", "m4a", "mp4", "aac", "aif", "aiff", "caf", "mka", "webm"];
 
 /// Videos taken from folders, by the ending of their names.
-pub const VIDEOS: &[&str] = &["y4m"];
+pub const VIDEOS: &[&str] =
+    &["y4m", "mkv", "avi", "mov", "m4v", "mpg", "mpeg", "ts", "m2ts", "mts", "ogv", "wmv", "flv", "3gp"];
 
 /// Shapes taken from folders, by the ending of their names.
 pub const SHAPES: &[&str] = &["ply", "obj", "stl", "glb", "gltf", "xyz", "spz"];

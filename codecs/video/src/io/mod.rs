@@ -3,10 +3,15 @@
 //! Frames come and go one by one, so a long video never lies in memory. YUV4MPEG2 and pictures need nothing; the rest needs the cargo feature
 //! `ffmpeg`.
 
+#[cfg(feature = "ffmpeg")]
+pub mod bare;
 mod chroma;
 mod colour;
+#[cfg(feature = "ffmpeg")]
+mod ffmpeg;
 pub mod pictures;
 mod square;
+pub mod track;
 pub mod y4m;
 
 use std::fs::File;
@@ -15,6 +20,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::frame::{Rational, Sink, Source, StreamInfo};
+use track::SoundTrack;
 
 /// Formats that videos are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,6 +58,11 @@ impl Format {
             "y4m" => Some(Self::Y4m),
             _ => None,
         }
+    }
+
+    /// Whether its files can have sound.
+    pub fn has_sound(self) -> bool {
+        matches!(self, Self::Mp4 | Self::Mkv | Self::WebM)
     }
 
     /// Ending of its files, without a dot; empty for a folder.
@@ -100,6 +111,36 @@ impl ReadOptions {
     pub const USUAL_RATE: Rational = Rational { num: 25, den: 1 };
 }
 
+/// How a video is written. What is there for MP4, MKV and WebM alone is no concern of the other formats.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WriteOptions {
+    /// The sound, with the zero of the frames' times. Formats without sound leave it out.
+    pub sound: Option<SoundTrack>,
+    /// The frames' time that becomes the file's beginning; sound before it is left out.
+    pub start: i64,
+    /// The frames' time at which sound ends; `None` for the sound's own end.
+    pub stop: Option<i64>,
+    /// The encoder of the pictures; `None` for the best at hand, at high quality.
+    pub coding: Option<Coding>,
+}
+
+/// One of FFmpeg's video encoders and its options.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Coding {
+    /// Its name: `libx264`, `libsvtav1`, …
+    pub encoder: String,
+    /// Names and values.
+    pub options: Vec<(String, String)>,
+}
+
+impl Coding {
+    /// An encoder with options.
+    pub fn new(encoder: &str, options: &[(&str, &str)]) -> Self {
+        let options = options.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
+        Self { encoder: encoder.to_owned(), options }
+    }
+}
+
 /// Opens a video: a file of any kind, told by what is in it, a folder of PNG files, or those that a pattern like `frame_%06d.png` names.
 ///
 /// # Errors
@@ -124,8 +165,31 @@ pub fn open(path: &Path, options: &ReadOptions) -> Result<Box<dyn Source>> {
     open_with_ffmpeg(path, options)
 }
 
+/// Whether a file has moving pictures that [`open`] would read, whatever it is called. Without FFmpeg only YUV4MPEG2 is known to have.
+pub fn is_video(path: &Path) -> bool {
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(y4m::MAGIC.len() as u64).read_to_end(&mut start));
+    read.is_ok() && (start == y4m::MAGIC || is_video_of_ffmpeg(path))
+}
+
+#[cfg(feature = "ffmpeg")]
+fn is_video_of_ffmpeg(path: &Path) -> bool {
+    ffmpeg::read::is_video(path)
+}
+
+#[cfg(not(feature = "ffmpeg"))]
+fn is_video_of_ffmpeg(_: &Path) -> bool {
+    false
+}
+
+#[cfg(feature = "ffmpeg")]
+fn open_with_ffmpeg(path: &Path, options: &ReadOptions) -> Result<Box<dyn Source>> {
+    Ok(Box::new(ffmpeg::read::Reader::new(path, options)?))
+}
+
+#[cfg(not(feature = "ffmpeg"))]
 fn open_with_ffmpeg(_path: &Path, _options: &ReadOptions) -> Result<Box<dyn Source>> {
-    Err(without_ffmpeg("is read"))
+    Err(without_ffmpeg("are read"))
 }
 
 /// Makes a video file in the format that its name asks for. The file is there as soon as this returns; whoever wants it whole or not at all gives
@@ -133,20 +197,31 @@ fn open_with_ffmpeg(_path: &Path, _options: &ReadOptions) -> Result<Box<dyn Sour
 ///
 /// # Errors
 /// [`Error::Video`] if it cannot be made, [`Error::Parameter`] for a name that asks for no format.
-pub fn create(path: &Path, info: &StreamInfo) -> Result<Box<dyn Sink>> {
+pub fn create(path: &Path, info: &StreamInfo, options: WriteOptions) -> Result<Box<dyn Sink>> {
     match Format::of_path(path) {
         Some(Format::Y4m) => {
             let file = File::create(path).map_err(|error| unwritable(&error))?;
             Ok(Box::new(y4m::Writer::new(std::io::BufWriter::with_capacity(1 << 16, file), info)?))
         }
         Some(Format::Pictures) => Ok(Box::new(pictures::Writer::new(path, info)?)),
-        Some(Format::Mp4 | Format::Mkv | Format::WebM) => Err(without_ffmpeg("is written")),
+        Some(format) => create_with_ffmpeg(path, format, info, options),
         None => Err(Error::parameter(
             "the output's name asks for no video format; end it in .mp4, .mkv, .webm or .y4m, or name a folder or a pattern like frame_%06d.png",
         )),
     }
 }
 
+#[cfg(feature = "ffmpeg")]
+fn create_with_ffmpeg(path: &Path, format: Format, info: &StreamInfo, options: WriteOptions) -> Result<Box<dyn Sink>> {
+    Ok(Box::new(ffmpeg::write::Writer::new(path, format, info, options)?))
+}
+
+#[cfg(not(feature = "ffmpeg"))]
+fn create_with_ffmpeg(_: &Path, _: Format, _: &StreamInfo, _: WriteOptions) -> Result<Box<dyn Sink>> {
+    Err(without_ffmpeg("are written"))
+}
+
+#[cfg(not(feature = "ffmpeg"))]
 fn without_ffmpeg(what: &str) -> Error {
     Error::video(format!(
         "only YUV4MPEG2 and numbered PNG files {what} without FFmpeg's libraries; build with them: ./setup.sh, then cargo build --release -p tessera-cli --features ffmpeg"

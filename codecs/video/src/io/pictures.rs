@@ -230,7 +230,7 @@ impl Sink for Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::io::{create, open};
+    use crate::io::{WriteOptions, create, open};
 
     fn info(width: u32, height: u32) -> StreamInfo {
         let rate = Rational { num: 25, den: 1 };
@@ -239,7 +239,7 @@ mod tests {
     }
 
     fn write(path: &Path, size: (u32, u32), shades: &[u8]) {
-        let mut sink = create(path, &info(size.0, size.1)).unwrap();
+        let mut sink = create(path, &info(size.0, size.1), WriteOptions::default()).unwrap();
         for (n, &shade) in shades.iter().enumerate() {
             let rgb = [shade, 1, 2].repeat((size.0 * size.1) as usize);
             sink.write_frame(&Frame { rgb, time: n as i64 }).unwrap();
@@ -297,7 +297,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         assert!(open(root.path(), &ReadOptions::default()).err().unwrap().to_string().contains("no file *.png"));
         write(root.path(), (1, 1), &[9]);
-        let mut again = create(root.path(), &info(1, 1)).unwrap();
+        let mut again = create(root.path(), &info(1, 1), WriteOptions::default()).unwrap();
         let error = again.write_frame(&Frame { rgb: vec![0; 3], time: 0 }).unwrap_err();
         assert!(error.to_string().contains("frame_000001.png"), "{error}");
         assert_eq!(read_all(root.path()).0, [(9, 0)]);
