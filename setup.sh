@@ -1,11 +1,11 @@
 #!/bin/sh
 # Installs what building and running tessera needs and this machine lacks:
-# a C toolchain (system package, only if absent) and the pinned ONNX Runtime
-# library (user data directory, checked by SHA-256). Safe to run again, and at
-# the same time as another run.
-#   ./setup.sh           install what is missing
-#   ./setup.sh --check   change nothing; exit 1 if something is missing
-#   ./setup.sh --eval    also FFmpeg's libraries, for AVIF and JPEG XL in `make eval`
+# a C toolchain and FFmpeg's libraries (system packages, only if absent) and the
+# pinned ONNX Runtime library (user data directory, checked by SHA-256). Safe to
+# run again, and at the same time as another run.
+#   ./setup.sh                   install what is missing
+#   ./setup.sh --check           change nothing; exit 1 if something is missing
+#   ./setup.sh --without-ffmpeg  all but FFmpeg's libraries, for a build without them
 set -eu
 
 ORT_VERSION=1.31.1
@@ -16,13 +16,13 @@ die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
 check_only=no
-with_ffmpeg=no
+with_ffmpeg=yes
 case "${1-}" in
   '') ;;
-  --eval) with_ffmpeg=yes ;;
+  --without-ffmpeg) with_ffmpeg=no ;;
   --check) check_only=yes ;;
-  -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
-  *) die "unknown option $1; use no option, --check, --eval or --help" ;;
+  -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  *) die "unknown option $1; use no option, --check, --without-ffmpeg or --help" ;;
 esac
 
 # One line per platform: the wheel tag that carries the library, the library's
@@ -55,6 +55,11 @@ dest=$data/tessera/lib
 sha256() { if have sha256sum; then sha256sum "$1"; else shasum -a 256 "$1"; fi | cut -d' ' -f1; }
 runtime_ready() { [ -e "$dest/$link" ] && [ -f "$dest/$lib" ] && [ "$(sha256 "$dest/$lib")" = "$sum" ]; }
 toolchain_ready() { have cc || have gcc || have clang; }
+# FFmpeg's libraries, and libclang, which the binding to them is made with.
+ffmpeg_ready() {
+  have pkg-config && pkg-config --exists libavcodec libavformat libavutil libswscale 2>/dev/null &&
+    { [ "$(uname -s)" = Darwin ] || [ -n "${LIBCLANG_PATH-}" ] || ls /usr/lib/llvm-*/lib/libclang*.so* >/dev/null 2>&1 || ! have dpkg; }
+}
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"
@@ -82,6 +87,7 @@ esac
 if [ $check_only = yes ]; then
   missing=0
   toolchain_ready || { say "missing: a C compiler"; missing=1; }
+  ffmpeg_ready || { say "missing: FFmpeg's libraries with their headers, or libclang"; missing=1; }
   runtime_ready || { say "missing: ONNX Runtime $ORT_VERSION in $dest"; missing=1; }
   [ $missing = 1 ] || say "nothing is missing"
   exit $missing
@@ -95,16 +101,16 @@ if ! toolchain_ready; then
   esac
 fi
 
-# FFmpeg's libraries, with what binding to them needs.
-if [ $with_ffmpeg = yes ] && ! pkg-config --exists libavcodec libavformat libavutil 2>/dev/null; then
+# 3. FFmpeg's libraries: videos.
+if [ $with_ffmpeg = yes ] && ! ffmpeg_ready; then
   case "$(uname -s)" in
-    Darwin) have brew || die "FFmpeg's libraries are missing; install them (brew install ffmpeg pkg-config), then run ./setup.sh --eval again"
+    Darwin) have brew || die "FFmpeg's libraries are missing; install them (brew install ffmpeg pkg-config), then run ./setup.sh again, or build without them: make FFMPEG=no"
       brew install --quiet ffmpeg pkg-config ;;
-    *) apt_install pkg-config clang libclang-dev libavcodec-dev libavformat-dev libavutil-dev ;;
+    *) apt_install pkg-config clang libclang-dev libavcodec-dev libavformat-dev libavutil-dev libswscale-dev ;;
   esac
 fi
 
-# 3. ONNX Runtime.
+# 4. ONNX Runtime.
 if runtime_ready; then
   say "ready (ONNX Runtime $ORT_VERSION in $dest)"
   exit 0

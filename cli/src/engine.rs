@@ -14,6 +14,7 @@ use tessera_core::{
 };
 use tessera_image::{CodecOptions, ImageCodec};
 use tessera_models::{Addition, ImagePack, ImageSection, Pack, Store, runtime};
+use tessera_video::VideoCodec;
 
 use crate::{
     args::{ModelArgs, RuntimeArgs},
@@ -126,6 +127,18 @@ impl Shared {
         let codec = self.sound_tables(pack)?;
         runtime::load(self.ort_lib.as_deref()).map_err(|error| explain::models(&error))?;
         Ok(codec)
+    }
+
+    /// The codec of a pack for videos, ready to run.
+    pub fn video_codec(&self, pack: &PackHandle) -> Result<VideoCodec> {
+        runtime::load(self.ort_lib.as_deref()).map_err(|error| explain::models(&error))?;
+        self.video_tables(pack)
+    }
+
+    /// The codec of a pack for videos, its tables read but no network loaded.
+    pub fn video_tables(&self, pack: &PackHandle) -> Result<VideoCodec> {
+        let options = tessera_video::CodecOptions { threads: self.threads };
+        VideoCodec::new(Arc::clone(&pack.pack), options).map_err(|error| explain::video(&error))
     }
 
     /// Waits until the workers' sounds leave room for `samples` more.

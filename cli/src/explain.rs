@@ -74,6 +74,19 @@ pub fn shape(error: &tessera_geometry::Error) -> Failure {
     }
 }
 
+/// Anything that the video codec refuses.
+pub fn video(error: &tessera_video::Error) -> Failure {
+    use tessera_video::Error as E;
+    match error {
+        E::Core(error) => core(error),
+        E::Image(error) => image(error),
+        E::PackMismatch { .. } => Failure::new(Exit::Pack, error.to_string(), ""),
+        E::TooSmall { .. } => Failure::new(Exit::Failed, error.to_string(), ""),
+        E::Parameter { .. } => Failure::new(Exit::Usage, error.to_string(), "see 'tessera --help'"),
+        _ => Failure::new(Exit::Input, error.to_string(), ""),
+    }
+}
+
 /// Bytes that begin as no medium does.
 pub fn neither(bytes: &[u8]) -> Failure {
     match bytes {
@@ -83,8 +96,8 @@ pub fn neither(bytes: &[u8]) -> Failure {
         }
         _ => Failure::new(
             Exit::Input,
-            "it is neither a picture nor a sound nor a shape in a known format",
-            "use PNG, JPEG, WebP, TIFF, BMP or GIF; WAV, FLAC, MP3, AAC, Ogg Vorbis, AIFF, CAF, MP4 or Matroska; PLY, OBJ, STL, glTF, XYZ or SPZ",
+            "it is neither a picture nor a sound nor a video nor a shape in a known format",
+            "use PNG, JPEG, WebP, TIFF, BMP or GIF; WAV, FLAC, MP3, AAC, Ogg Vorbis, AIFF, CAF, MP4 or Matroska; YUV4MPEG2; PLY, OBJ, STL, glTF, XYZ or SPZ",
         ),
     }
 }
@@ -162,6 +175,7 @@ fn live_header(bytes: &[u8], limits: &Limits) -> Result<Header> {
 pub fn size(header: &Header) -> (u32, u32) {
     match header.media {
         MediaShape::Image { width, height, .. } => (width, height),
+        MediaShape::Video(shape) => (shape.width, shape.height),
         _ => (0, 0),
     }
 }

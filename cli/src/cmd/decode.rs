@@ -3,6 +3,7 @@
 pub mod lossy;
 mod shape;
 pub mod sound;
+mod video;
 
 use std::{path::PathBuf, time::Instant};
 
@@ -70,7 +71,7 @@ pub struct Decode {
     #[arg(long, value_name = "MINUTES", default_value_t = 279, value_parser = clap::value_parser!(u32).range(1..))]
     max_minutes: u32,
 
-    /// Only this part of sounds, in seconds: 90..120, 90.. or ..30
+    /// Only this part of sounds and videos, in seconds or as [hours:]minutes:seconds: 90..120, 1:30.. or ..30
     #[arg(long, value_name = "A..B", value_parser = sound::parse_time)]
     time: Option<sound::Time>,
 
@@ -158,6 +159,7 @@ enum FileFormat {
     Glb,
     Xyz,
     Spz,
+    Y4m,
 }
 
 /// One decoded file, as `--json` reports it.
@@ -166,6 +168,7 @@ enum FileFormat {
 enum Report {
     Picture(PictureReport),
     Sound(sound::Report),
+    Video(video::Report),
     Shape(shape::Report),
 }
 
@@ -207,6 +210,7 @@ pub fn run(arguments: &Decode) -> Result<std::result::Result<(), Exit>> {
             batch::report(job, result, arguments.output.json, bar, Report::line);
             match result {
                 Ok(Report::Shape(report)) => batch::notes(job, &report.notes, arguments.output.json, bar),
+                Ok(Report::Video(report)) => batch::notes(job, &report.losses, arguments.output.json, bar),
                 Ok(Report::Picture(report)) => batch::notes(job, &report.losses, arguments.output.json, bar),
                 _ => {}
             }
@@ -232,6 +236,7 @@ fn decode(
     let kind = match header.modality() {
         Modality::Audio => Kind::Sound,
         Modality::Geometry => Kind::Shape,
+        Modality::Video => Kind::Video,
         _ => Kind::Picture,
     };
     // In a folder of several media, options for one leave the others alone.
@@ -260,6 +265,11 @@ fn decode(
         let options = tessera_geometry::DecodeOptions { limits, salvage: arguments.salvage, bits: arguments.bits };
         return shape::decode(engine.shared(), (&job.source, &header), &bytes, &sink, (&options, format), output)
             .map(Report::Shape);
+    }
+    if kind == Kind::Video {
+        let options = arguments.video_options(limits);
+        return video::decode(engine.shared(), (&job.source, &header), &bytes, &sink, &options, output)
+            .map(Report::Video);
     }
     let Some(format) = format.picture_format() else { return Err(of_another_medium(kind)) };
     let bytes = match arguments.simulate_loss {
@@ -296,6 +306,7 @@ fn of_another_medium(kind: Kind) -> Failure {
         Kind::Picture => {
             ("it holds a picture, which cannot be written like that", "use .png, .jpg or .webp, or --format")
         }
+        Kind::Video => ("it holds a video, which cannot be written like that", "use .y4m, or --format"),
         Kind::Shape => (
             "it holds a shape, which cannot be written like that",
             "use .ply, .obj, .stl, .glb, .xyz or .spz, or --format",
@@ -308,7 +319,6 @@ impl Decode {
     /// For a single file, an option that does nothing is a mistake.
     fn refuse_options_of_others(&self, kind: Kind) -> Result<()> {
         let options = [
-            ("--time", self.time.is_some(), Kind::Sound, "a part is of sounds"),
             ("--windowed", self.windowed, Kind::Sound, "windows are of sounds"),
             ("--model-rate", self.model_rate, Kind::Sound, "rates are of sounds"),
             ("--bits", self.bits.is_some(), Kind::Shape, "bits of a coordinate are of points"),
@@ -322,10 +332,17 @@ impl Decode {
                 "of sounds, 'tessera stream decode --lose' loses packets",
             ),
         ];
+        if self.time.is_some() && !matches!(kind, Kind::Sound | Kind::Video) {
+            return Err(Failure::usage("--time does not apply: a part is of sounds and videos", "leave it out"));
+        }
         match options.into_iter().find(|(_, given, of, _)| *given && *of != kind) {
             Some((option, .., why)) => Err(Failure::usage(format!("{option} does not apply: {why}"), "leave it out")),
             None => Ok(()),
         }
+    }
+
+    fn video_options(&self, limits: Limits) -> tessera_video::DecodeOptions {
+        tessera_video::DecodeOptions { limits, salvage: self.salvage, span: self.time.map(sound::Time::seconds) }
     }
 
     fn picture_options(&self, limits: Limits) -> DecodeOptions {
@@ -383,6 +400,7 @@ impl Decode {
             "glb" => Some(FileFormat::Glb),
             "xyz" => Some(FileFormat::Xyz),
             "spz" => Some(FileFormat::Spz),
+            "y4m" => Some(FileFormat::Y4m),
             _ => None,
         };
         match (self.format, of_ending) {
@@ -396,7 +414,7 @@ impl Decode {
             (None, Some(format)) => Ok(Some(format)),
             (None, None) => Err(Failure::usage(
                 format!("no format of pictures, sounds or shapes has the ending .{ending}"),
-                "use .png, .jpg, .webp, .wav, .flac, .ply, .obj, .stl, .glb, .xyz or .spz, or pass --format",
+                "use .png, .jpg, .webp, .wav, .flac, .ply, .obj, .stl, .glb, .xyz or .spz or .y4m, or pass --format",
             )
             .at(path.display())),
         }
@@ -408,6 +426,7 @@ impl FileFormat {
         match kind {
             Kind::Picture => Self::Png,
             Kind::Sound => Self::Wav,
+            Kind::Video => Self::Y4m,
             Kind::Shape => Self::Ply,
         }
     }
@@ -416,6 +435,7 @@ impl FileFormat {
         match self {
             Self::Png | Self::Jpeg | Self::Webp => Kind::Picture,
             Self::Wav | Self::WavFloat | Self::Flac => Kind::Sound,
+            Self::Y4m => Kind::Video,
             Self::Ply | Self::Obj | Self::Stl | Self::Glb | Self::Xyz | Self::Spz => Kind::Shape,
         }
     }
@@ -433,6 +453,7 @@ impl FileFormat {
             Self::Glb => "glb",
             Self::Xyz => "xyz",
             Self::Spz => "spz",
+            Self::Y4m => "y4m",
         }
     }
 
@@ -473,6 +494,7 @@ impl Report {
         match self {
             Self::Picture(report) => report.line(),
             Self::Sound(report) => report.line(),
+            Self::Video(report) => report.line(),
             Self::Shape(report) => report.line(),
         }
     }

@@ -1,7 +1,8 @@
-//! `tessera encode`: pictures, sounds and shapes to `.tsr` files.
+//! `tessera encode`: pictures, sounds, videos and shapes to `.tsr` files.
 
 mod shape;
 pub mod sound;
+mod video;
 
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
@@ -11,7 +12,7 @@ use tessera_core::Rung;
 use tessera_image::{EncodeOptions, Metadata, Target};
 use tessera_models::Pack;
 
-use self::{shape::ShapeArgs, sound::SoundArgs};
+use self::{shape::ShapeArgs, sound::SoundArgs, video::VideoArgs};
 use crate::{
     args::{ModelArgs, OutputArgs, RuntimeArgs, WorkerArgs},
     batch,
@@ -28,6 +29,10 @@ pub const PICTURES: &[&str] = &["png", "jpg", "jpeg", "webp", "tif", "tiff", "bm
 /// Sounds taken from folders, by the ending of their names.
 pub const SOUNDS: &[&str] =
     &["wav", "flac", "mp3", "ogg", "oga", "m4a", "mp4", "aac", "aif", "aiff", "caf", "mka", "webm"];
+
+/// Videos taken from folders, by the ending of their names.
+pub const VIDEOS: &[&str] =
+    &["y4m", "mkv", "avi", "mov", "m4v", "mpg", "mpeg", "ts", "m2ts", "mts", "ogv", "wmv", "flv", "3gp"];
 
 /// Shapes taken from folders, by the ending of their names.
 pub const SHAPES: &[&str] = &["ply", "obj", "stl", "glb", "gltf", "xyz", "spz"];
@@ -69,19 +74,19 @@ pub struct Encode {
     output: OutputArgs,
 
     /// Quality from 0 (smallest) to 100 (best); 50 if no target is given
-    #[arg(short, long, value_name = "Q", value_parser = parse_quality, help_heading = "Pictures, meshes and splats: target (one of)")]
+    #[arg(short, long, value_name = "Q", value_parser = parse_quality, help_heading = "Pictures, videos, meshes and splats: target (one of)")]
     quality: Option<f32>,
 
-    /// Bits per pixel of a picture to come close to, without exceeding them if possible
-    #[arg(long, value_name = "BPP", value_parser = parse_bpp, help_heading = "Pictures, meshes and splats: target (one of)")]
+    /// Bits per pixel of a picture or of a video's frames to come close to, without exceeding them if possible
+    #[arg(long, value_name = "BPP", value_parser = parse_bpp, help_heading = "Pictures, videos, meshes and splats: target (one of)")]
     bpp: Option<f64>,
 
     /// Bytes never to exceed, the whole file counted; k and M are 1,000 and 1,000,000
-    #[arg(long, value_name = "BYTES", value_parser = parse_size, help_heading = "Pictures, meshes and splats: target (one of)")]
+    #[arg(long, value_name = "BYTES", value_parser = parse_size, help_heading = "Pictures, videos, meshes and splats: target (one of)")]
     size: Option<u64>,
 
     /// Exact rung of a picture's rate ladder, LEVELSxDEPTH: residual levels and bits per token of the last
-    #[arg(long, value_name = "LxD", value_parser = parse_rung, help_heading = "Pictures, meshes and splats: target (one of)")]
+    #[arg(long, value_name = "LxD", value_parser = parse_rung, help_heading = "Pictures, videos, meshes and splats: target (one of)")]
     rung: Option<Rung>,
 
     /// With --rung: squared latent error that one bit is worth (0: nearest tokens); the pack's own value if absent
@@ -100,12 +105,15 @@ pub struct Encode {
     #[arg(long, help_heading = "Pictures")]
     resilient: bool,
 
-    /// Bits a second of a sound's file: at most so many, and no less than 2 % below where the sound has that much to say
-    #[arg(long, value_name = "N", help_heading = "Sounds", conflicts_with = "depth", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Bits a second of the file of a sound or a video: at most so many, and no less than 2 or 3 % below where it has that much to say
+    #[arg(long, value_name = "N", help_heading = "Sounds and videos", conflicts_with = "depth", value_parser = clap::value_parser!(u32).range(1..))]
     bps: Option<u32>,
 
     #[command(flatten)]
     sound: SoundArgs,
+
+    #[command(flatten)]
+    video: VideoArgs,
 
     #[command(flatten)]
     shape: ShapeArgs,
@@ -135,6 +143,7 @@ enum KeepOrStrip {
 enum Report {
     Picture(PictureReport),
     Sound(sound::Report),
+    Video(video::Report),
     Shape(shape::Report),
 }
 
@@ -155,7 +164,7 @@ struct PictureReport {
 }
 
 pub fn run(arguments: &Encode) -> Result<std::result::Result<(), Exit>> {
-    let takes = [PICTURES, SOUNDS, SHAPES].concat();
+    let takes = [PICTURES, SOUNDS, VIDEOS, SHAPES].concat();
     let rule = Rule { takes: &takes, gives: "tsr" };
     let plan = files::plan(&arguments.inputs, arguments.output.output.as_deref(), &rule)?;
     if arguments.output.json && plan.jobs.iter().any(|job| job.sink == Sink::Stdout) {
@@ -202,7 +211,18 @@ fn encode(
     output: Output,
 ) -> Result<Report> {
     output.check(&job.sink)?;
-    let bytes = files::read(&job.source, MAX_INPUT_BYTES)?;
+    let start = match video::Input::of(&job.source)? {
+        Ok(input) => {
+            if single {
+                arguments.refuse_options_of_others(Kind::Video)?;
+            }
+            let pack = packs.picture.clone()?;
+            let wanted = arguments.of_video();
+            return video::encode(engine.shared(), &pack, job, input, &wanted, output).map(Report::Video);
+        }
+        Err(start) => start,
+    };
+    let bytes = files::read_on(&job.source, start, MAX_INPUT_BYTES)?;
     let kind = Kind::of(&bytes).ok_or_else(|| explain::neither(&bytes))?;
     if single {
         arguments.refuse_options_of_others(kind)?;
@@ -217,6 +237,7 @@ fn encode(
             let wanted = (&arguments.shape, arguments.size, arguments.quality);
             shape::encode(engine.shared(), job, bytes, wanted, output).map(Report::Shape)
         }
+        Kind::Video => Err(explain::neither(&bytes)),
         Kind::Picture => {
             let pack = packs.picture.clone()?;
             picture(engine, &pack, job, bytes, arguments, output).map(Report::Picture)
@@ -270,18 +291,31 @@ impl Encode {
         EncodeOptions { target, effort: self.effort, metadata: self.metadata(), resilient: self.resilient }
     }
 
+    fn of_video(&self) -> video::Wanted {
+        use tessera_video::Target;
+        let target = match (self.bpp, self.size, self.bps, self.rung) {
+            (Some(bpp), ..) => Target::Bpp(bpp),
+            (_, Some(size), ..) => Target::Size(size),
+            (_, _, Some(bits), _) => Target::BitsPerSecond(bits),
+            (_, _, _, Some(rung)) => Target::Rung { rung, lambda: self.lambda },
+            _ => Target::Quality(self.quality.unwrap_or(50.0)),
+        };
+        video::Wanted { target, effort: self.effort, video: self.video }
+    }
+
     /// For a single file, an option that does nothing is a mistake.
     fn refuse_options_of_others(&self, kind: Kind) -> Result<()> {
-        use Kind::{Picture, Shape, Sound};
-        let options: [(&str, bool, &[Kind]); 13] = [
-            ("--quality", self.quality.is_some(), &[Picture, Shape]),
-            ("--bpp", self.bpp.is_some(), &[Picture]),
-            ("--size", self.size.is_some(), &[Picture, Shape]),
-            ("--rung", self.rung.is_some(), &[Picture]),
+        use Kind::{Picture, Shape, Sound, Video};
+        let options: [(&str, bool, &[Kind]); 14] = [
+            ("--quality", self.quality.is_some(), &[Picture, Video, Shape]),
+            ("--bpp", self.bpp.is_some(), &[Picture, Video]),
+            ("--size", self.size.is_some(), &[Picture, Video, Shape]),
+            ("--rung", self.rung.is_some(), &[Picture, Video]),
             ("--resilient", self.resilient, &[Picture]),
             ("--depth", self.sound.depth.is_some(), &[Sound]),
-            ("--bps", self.bps.is_some(), &[Sound]),
+            ("--bps", self.bps.is_some(), &[Sound, Video]),
             ("--max-minutes", self.sound.max_minutes.is_some(), &[Sound]),
+            ("--eighths", self.video.eighths.is_some(), &[Video]),
             ("--lossless", self.shape.lossless, &[Shape]),
             ("--bits", self.shape.bits.is_some(), &[Shape]),
             ("--precision", self.shape.precision.is_some(), &[Shape]),
@@ -291,6 +325,7 @@ impl Encode {
         let fix = match kind {
             Sound => "it is a sound: choose its rate with --bps or --depth",
             Picture => "it is a picture: choose its rate with -q, --bpp, --size or --rung",
+            Video => "it is a video: choose its rate with -q, --bpp, --bps, --size or --rung",
             Shape => {
                 "it is a shape: choose how finely it is kept with --bits, --precision, --lossless, -q, --size or --ratio"
             }
@@ -314,6 +349,7 @@ impl Report {
         match self {
             Self::Picture(report) => report.line(),
             Self::Sound(report) => report.line(),
+            Self::Video(report) => report.line(),
             Self::Shape(report) => report.line(),
         }
     }

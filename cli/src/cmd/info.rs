@@ -3,6 +3,7 @@
 
 mod shape;
 mod sound;
+mod video;
 
 use std::path::PathBuf;
 
@@ -29,7 +30,7 @@ const USUAL_STRIDE: u32 = 16;
 
 /// Show what is in .tsr files
 ///
-/// Picture, sound or shape, model pack, tokens, and where every byte goes. Needs no ONNX Runtime. For what other
+/// Picture, sound, video or shape, model pack, tokens, and where every byte goes. Needs no ONNX Runtime. For what other
 /// coders would need for the same tokens see 'tessera stats'.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -57,6 +58,7 @@ enum Report {
     Picture(Box<PictureReport>),
     Sound(Box<sound::Report>),
     Shape(Box<shape::Report>),
+    Video(Box<video::Report>),
 }
 
 impl Report {
@@ -65,6 +67,7 @@ impl Report {
             Self::Picture(report) => report.page(),
             Self::Sound(report) => report.page(),
             Self::Shape(report) => report.page(),
+            Self::Video(report) => report.page(),
         }
     }
 }
@@ -136,6 +139,10 @@ fn inspect(source: &Source, shared: &Shared) -> Result<Report> {
     let file = container::read(&bytes, &limits).map_err(|error| explain::foreign_or(&bytes, &error))?;
     if file.header.modality() == Modality::Audio {
         return Ok(Report::Sound(Box::new(sound::inspect_sound(source.to_string(), &bytes, &file.header, shared)?)));
+    }
+    if file.header.modality() == Modality::Video {
+        let report = video::inspect_video(source.to_string(), &bytes, &file.header, shared)?;
+        return Ok(Report::Video(Box::new(report)));
     }
     if file.header.modality() == Modality::Geometry {
         return Ok(Report::Shape(Box::new(shape::inspect_shape(source.to_string(), &bytes)?)));

@@ -13,9 +13,15 @@ use crate::failure::{Exit, Failure, Result};
 /// # Errors
 /// The file cannot be read, is a folder, or is longer than `limit`.
 pub fn read(source: &Source, limit: u64) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    read_on(source, Vec::new(), limit)
+}
+
+/// [`read`] where the first bytes of standard input were read before; of other sources none were.
+pub fn read_on(source: &Source, mut bytes: Vec<u8>, limit: u64) -> Result<Vec<u8>> {
     match source {
-        Source::Stdin => io::stdin().lock().take(limit + 1).read_to_end(&mut bytes),
+        Source::Stdin => {
+            io::stdin().lock().take((limit + 1).saturating_sub(bytes.len() as u64)).read_to_end(&mut bytes)
+        }
         Source::File(path) if path.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
         Source::File(path) => File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes)),
         Source::Slice { path, at, len, .. } => File::open(path).and_then(|mut file| {

@@ -7,6 +7,7 @@ use std::{fs::File, io::Read, path::Path};
 pub enum Kind {
     Picture,
     Sound,
+    Video,
     Shape,
 }
 
@@ -43,6 +44,9 @@ impl Kind {
         let begins = |list: &[(usize, &[u8])]| {
             list.iter().any(|(at, magic)| bytes.get(*at..).is_some_and(|rest| rest.starts_with(magic)))
         };
+        if bytes.starts_with(tessera_video::io::y4m::MAGIC) {
+            return Some(Self::Video);
+        }
         let mpeg = matches!(bytes, [0xff, second, ..] if second & 0xe0 == 0xe0);
         // AVIF and HEIC are of the family of MP4.
         let still = bytes.get(8..12).is_some_and(|brand| [&b"avif"[..], b"heic", b"mif1", b"avis"].contains(&brand));
@@ -79,6 +83,7 @@ mod tests {
         ] {
             assert_eq!(Kind::of(shape), Some(Kind::Shape), "{shape:?}");
         }
+        assert_eq!(Kind::of(b"YUV4MPEG2 W4 H4\nFRAME\n"), Some(Kind::Video));
         for neither in [&b"....ftypavif"[..], b"Dear all", b"", b"\xff"] {
             assert_eq!(Kind::of(neither), None, "{neither:?}");
         }

@@ -5,7 +5,7 @@ mod kind;
 mod output;
 mod plan;
 
-pub use input::read;
+pub use input::{read, read_on};
 pub use kind::Kind;
 pub use output::{Output, Workshop, on_first_interrupt, remove_unfinished_on_interrupt};
 pub use plan::{Job, Rule, Sink, Source, plan, refuse_clashes, walk};

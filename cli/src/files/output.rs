@@ -9,6 +9,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use tempfile::NamedTempFile;
+
 use super::Sink;
 use crate::failure::{Exit, Failure, Result};
 
@@ -113,28 +115,57 @@ impl Output {
         }
     }
 
-    fn write_file(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".tessera-").suffix(".tmp");
-        #[cfg(unix)]
-        {
-            // The usual permissions of a new file (the umask applies), not the private ones of a temporary file.
-            use std::os::unix::fs::PermissionsExt;
-            builder.permissions(fs::Permissions::from_mode(0o666));
+    /// Makes a file that is too long to lie in memory: `make` writes it at a path with the output's ending, and it takes the output's name when it is
+    /// whole. The folders that mirror an input folder are made too.
+    pub fn make<T>(&self, sink: &Sink, make: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
+        let Some(path) = sink.path() else {
+            return Err(Failure::usage("this cannot go to a pipe", "name a file with -o").at(sink));
+        };
+        if let (Sink::Mirrored(_), Some(folder)) = (sink, path.parent()) {
+            fs::create_dir_all(folder).map_err(|error| Failure::write(folder, &error))?;
         }
-        let mut temporary = {
-            let mut unfinished = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
-            let temporary = builder.tempfile_in(folder)?;
-            unfinished.push(temporary.path().to_owned());
-            temporary
+        self.replace(path, |temporary| make(temporary.path()))?.map_err(|error| Failure::write(path, &error))
+    }
+
+    fn write_file(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.replace(path, |temporary| temporary.write_all(bytes)).and_then(|written| written)
+    }
+
+    /// What `make` does to a temporary file beside `path`, which takes its name if that went well.
+    fn replace<T, E>(
+        &self,
+        path: &Path,
+        make: impl FnOnce(&mut NamedTempFile) -> std::result::Result<T, E>,
+    ) -> std::result::Result<io::Result<T>, E> {
+        let mut temporary = match begin(path) {
+            Ok(temporary) => temporary,
+            Err(error) => return Ok(Err(error)),
         };
         let name = temporary.path().to_owned();
-        let written = temporary.write_all(bytes).and_then(|()| {
+        let made = make(&mut temporary).map(|made| {
             let persisted = if self.force { temporary.persist(path) } else { temporary.persist_noclobber(path) };
-            persisted.map(drop).map_err(|error| error.error)
+            persisted.map(|_| made).map_err(|error| error.error)
         });
         UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).retain(|p| *p != name);
-        written
+        made
     }
+}
+
+/// A temporary file beside `path`, with its ending.
+fn begin(path: &Path) -> io::Result<NamedTempFile> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let ending = path.extension().map_or("tmp".into(), |ending| ending.to_string_lossy());
+    let suffix = format!(".tmp.{ending}");
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".tessera-").suffix(&suffix);
+    #[cfg(unix)]
+    {
+        // The usual permissions of a new file (the umask applies), not the private ones of a temporary file.
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    let mut unfinished = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
+    let temporary = builder.tempfile_in(folder)?;
+    unfinished.push(temporary.path().to_owned());
+    Ok(temporary)
 }

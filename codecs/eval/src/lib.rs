@@ -1,10 +1,10 @@
 //! Bits against quality.
 //!
 //! ```text
-//! pictures, sounds, shapes ──codecs at a ladder of rates──▶ written files ──decoded──▶ metrics ──▶ cells ──report──▶ CSV, JSON, SVG, BD-rate, HTML
+//! pictures, sounds, videos, shapes ──codecs at a ladder of rates──▶ written files ──decoded──▶ metrics ──▶ cells ──report──▶ CSV, JSON, SVG, BD-rate, HTML
 //! ```
 //!
-//! - [`metrics`]: one registry of distances and similarities between two pictures, two sounds or two shapes.
+//! - [`metrics`]: one registry of distances and similarities between two pictures, two sounds, two videos or two shapes.
 //! - [`anchors`]: one registry of the codecs that a user would pick instead.
 //! - [`ours`]: the suite's own codecs behind the same seam.
 //! - [`run`]: every file through every codec at every rate, in worker processes, resumable.
@@ -13,6 +13,7 @@
 
 pub mod anchors;
 mod cell;
+mod clip;
 mod error;
 mod media;
 pub mod metrics;
@@ -24,6 +25,7 @@ mod solid;
 pub mod speech;
 
 pub use cell::{Cell, Failure};
+pub use clip::Clip;
 pub use error::{Error, Result};
 pub use media::{Extent, Media};
 pub use picture::Rgb8;

@@ -1,10 +1,10 @@
-//! What the evaluation needs to know of pictures, sounds and shapes.
+//! What the evaluation needs to know of pictures, sounds, videos and shapes.
 
 use std::{borrow::Cow, fmt, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Form, Result, Rgb8, Solid, Speech};
+use crate::{Clip, Form, Result, Rgb8, Solid, Speech};
 
 /// A medium that is coded, decoded and measured.
 pub trait Media: Sized + Send {
@@ -45,6 +45,15 @@ pub trait Media: Sized + Send {
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Extent {
+    /// A video. Before pictures, whose fields it has too.
+    Clip {
+        /// Columns.
+        width: u32,
+        /// Rows.
+        height: u32,
+        /// Frames.
+        frames: u32,
+    },
     /// A picture.
     Picture {
         /// Columns.
@@ -75,10 +84,13 @@ pub enum Extent {
 }
 
 impl Extent {
-    /// Bits per pixel of a picture, kilobits per second of a sound, kilobytes of a mesh, bits per point, bytes per splat.
+    /// Bits per pixel of a picture or of all frames, kilobits per second of a sound, kilobytes of a mesh, bits per point, bytes per splat.
     pub fn cost(self, bytes: u64) -> f64 {
         match self {
             Self::Picture { width, height } => 8.0 * bytes as f64 / (f64::from(width) * f64::from(height)),
+            Self::Clip { width, height, frames } => {
+                8.0 * bytes as f64 / (f64::from(width) * f64::from(height) * f64::from(frames))
+            }
             Self::Sound { seconds } => 0.008 * bytes as f64 / seconds,
             Self::Mesh { .. } => bytes as f64 / 1000.0,
             Self::Cloud { points } => 8.0 * bytes as f64 / points as f64,
@@ -90,6 +102,7 @@ impl Extent {
     pub(crate) fn is_empty(self) -> bool {
         match self {
             Self::Picture { width, height } => width == 0 || height == 0,
+            Self::Clip { width, height, frames } => width == 0 || height == 0 || frames == 0,
             Self::Sound { seconds } => !(seconds.is_finite() && seconds > 0.0),
             Self::Mesh { faces: count } | Self::Cloud { points: count } | Self::Splats { splats: count } => count == 0,
         }
@@ -105,6 +118,7 @@ impl fmt::Display for Extent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Picture { width, height } => write!(f, "{width} x {height} pixels"),
+            Self::Clip { width, height, frames } => write!(f, "{frames} frames of {width} x {height} pixels"),
             Self::Sound { seconds } => write!(f, "{seconds:.3} seconds"),
             Self::Mesh { faces } => write!(f, "{faces} faces"),
             Self::Cloud { points } => write!(f, "{points} points"),
@@ -130,6 +144,27 @@ impl Media for Rgb8 {
 
     fn bytes(&self) -> Cow<'_, [u8]> {
         Cow::Borrowed(self.data())
+    }
+}
+
+impl Media for Clip {
+    const ENDING: &'static str = "rgb";
+
+    fn read(path: &Path) -> Result<Self> {
+        Self::read(path)
+    }
+
+    fn to_file(&self) -> Result<Vec<u8>> {
+        Ok(self.to_bytes())
+    }
+
+    fn extent(&self) -> Extent {
+        let (width, height) = self.size();
+        Extent::Clip { width, height, frames: self.frames().len() as u32 }
+    }
+
+    fn bytes(&self) -> Cow<'_, [u8]> {
+        Cow::Owned(self.to_bytes())
     }
 }
 

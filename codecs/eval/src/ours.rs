@@ -5,14 +5,19 @@ use std::sync::Arc;
 use tessera_audio::AudioCodec;
 use tessera_image::{CodecOptions, DecodeOptions, EncodeOptions, ImageCodec, Picture, Target};
 use tessera_models::Pack;
+use tessera_video::VideoCodec;
 
 use crate::{
-    Error, Form, Result, Rgb8, Solid, Speech,
+    Clip, Error, Form, Result, Rgb8, Solid, Speech,
     anchors::{Codec, Rate},
+    clip::{self, Collected},
 };
 
 /// Bits per pixel of the usual ladder.
 pub const RATES: &[f64] = &[0.01, 0.015, 0.02, 0.03, 0.045, 0.07, 0.12];
+
+/// Bits per pixel of all frames of the usual ladder for videos.
+pub const CLIP_RATES: &[f64] = &[0.003, 0.005, 0.008, 0.012, 0.02, 0.03];
 
 /// Bits of a token of the usual ladder for sounds.
 pub const DEPTHS: &[u8] = &[6, 8, 10, 12];
@@ -123,6 +128,69 @@ impl Image {
 
     fn options(&self, rate: &Rate) -> EncodeOptions {
         EncodeOptions { target: Target::Bpp(rate.value), effort: self.effort, ..EncodeOptions::default() }
+    }
+}
+
+/// The video codec with one pack.
+pub struct Video {
+    codec: VideoCodec,
+    name: String,
+    rates: Vec<f64>,
+    effort: u8,
+    /// Frames a second of the last encoded clip.
+    rate: (u32, u32),
+}
+
+impl Video {
+    /// For an image pack at the given bits per pixel, from few to many.
+    ///
+    /// # Errors
+    /// The pack cannot be used.
+    pub fn new(name: &str, pack: Arc<Pack>, threads: usize, rates: &[f64], effort: u8) -> Result<Self> {
+        let codec = VideoCodec::new(pack, tessera_video::CodecOptions { threads }).map_err(clip::failed)?;
+        Ok(Self { codec, name: name.to_owned(), rates: rates.to_vec(), effort, rate: (25, 1) })
+    }
+}
+
+impl Codec<Clip> for Video {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn describe(&self) -> String {
+        let pack = self.codec.pack();
+        let hash: String = pack.hash8().iter().map(|byte| format!("{byte:02x}")).collect();
+        let version = env!("CARGO_PKG_VERSION");
+        format!("tessera {version}, pack {} ({hash}), effort {}, by bpp, whole files", pack.id(), self.effort)
+    }
+
+    fn extension(&self) -> &str {
+        "tsr"
+    }
+
+    fn ladder(&self) -> Vec<Rate> {
+        Rate::ladder("bpp", &self.rates)
+    }
+
+    fn encode(&mut self, clip: &Clip, rate: &Rate) -> Result<Vec<u8>> {
+        self.rate = clip.rate();
+        let options = tessera_video::EncodeOptions {
+            target: tessera_video::Target::Quality(rate.value as f32),
+            effort: self.effort,
+            ..Default::default()
+        };
+        let mut bytes = Vec::new();
+        self.codec.encode(&mut clip.source(), &mut bytes, &options).map_err(clip::failed)?;
+        Ok(bytes)
+    }
+
+    fn decode(&mut self, file: &[u8]) -> Result<Clip> {
+        let options = tessera_video::DecodeOptions::default();
+        let info = tessera_video::inspect(file, &options.limits, false).map_err(clip::failed)?.info;
+        let mut frames = Collected::default();
+        self.codec.decode(file, &mut frames, &options).map_err(clip::failed)?;
+        let frames = frames.0.into_iter().map(|rgb| Rgb8::new(info.width, info.height, rgb));
+        Clip::new(frames.collect::<Result<_>>()?, self.rate)
     }
 }
 

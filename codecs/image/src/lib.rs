@@ -10,6 +10,7 @@
 //! - [`io`]: PNG, JPEG, WebP, TIFF, BMP and GIF in; PNG, JPEG and WebP out; orientation and colour profiles.
 //! - [`Picture`]: what every other part works on.
 //! - [`ImageCodec`]: pictures to `.tsr` bytes at a [`Target`], and back.
+//! - [`Tokenizer`]: pictures to latents and back alone, for codecs that bring a container of their own.
 //! - [`inspect`]: what a file holds, without a model pack.
 //!
 //! Bytes from outside never panic this crate and never make it allocate past
@@ -23,6 +24,7 @@ pub mod io;
 mod picture;
 mod rate;
 mod tiles;
+mod tokenizer;
 
 pub use alpha::AlphaForm;
 pub use codec::{
@@ -32,3 +34,6 @@ pub use codec::{
 pub use error::{Error, Result};
 pub use io::{Format, IoLimits, Metadata};
 pub use picture::Picture;
+pub use rate::Ladder;
+pub use tiles::{Canvas, Patch, Rect, Span, Window};
+pub use tokenizer::Tokenizer;

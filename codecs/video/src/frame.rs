@@ -47,6 +47,11 @@ pub trait Source {
     /// # Errors
     /// Whatever is wrong with the source. Frames before stay good; a call after an error returns `Ok(None)`.
     fn next_frame(&mut self) -> Result<Option<Frame>>;
+
+    /// What was odd so far but no reason to stop, a sentence each.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Where frames go, in order of time.
@@ -62,4 +67,9 @@ pub trait Sink {
     /// # Errors
     /// If the end cannot be written.
     fn finish(&mut self, end: i64) -> Result<()>;
+
+    /// What was not written as it came, a sentence each.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
 }

@@ -1,7 +1,28 @@
 //! Frames to tokens over time, and back.
+//!
+//! ```text
+//! file ──io──▶ Frame ──scale──▶ latents ──gop──▶ groups ──search──▶ tokens ──container──▶ .tsr
+//! .tsr ──container──▶ tokens ──▶ latents ──paint──▶ pictures ──scale──▶ Frame ──io──▶ file
+//! ```
+//!
+//! - [`io`]: files in and out.
+//! - [`VideoCodec`]: a [`Source`] of frames to a `.tsr` file, and a file to a [`Sink`].
+//! - [`inspect`]: what a file holds, without a model pack.
 
+mod codec;
 mod error;
 mod frame;
+mod gop;
+pub mod io;
+mod mark;
+mod paint;
+mod pool;
+mod scale;
+mod store;
 
+pub use codec::{
+    CodecOptions, DecodeOptions, Decoded, Decoder, EncodeOptions, Encoded, GopTokens, Inspection, Tally, Target,
+    VideoCodec, inspect,
+};
 pub use error::{Error, Result};
 pub use frame::{Frame, Rational, Sink, Source, StreamInfo};

@@ -48,9 +48,14 @@ pub struct Time {
 }
 
 pub fn parse_time(text: &str) -> std::result::Result<Time, String> {
-    let wrong = || "a part is A..B, A.. or ..B, in seconds, A before B".to_owned();
+    let wrong = || "a part is A..B, A.. or ..B, in seconds or as [hours:]minutes:seconds, A before B".to_owned();
     let (start, end) = text.split_once("..").ok_or_else(wrong)?;
-    let seconds = |text: &str| text.parse().ok().filter(|seconds| (0.0..=1e9).contains(seconds)).ok_or_else(wrong);
+    let seconds = |text: &str| {
+        let parts = text.split(':').map(|part| part.parse().ok().filter(|part| (0.0..=1e9).contains(part)));
+        let parts: Option<Vec<f64>> = parts.collect();
+        let parts = parts.filter(|parts| parts.len() <= 3).ok_or_else(wrong)?;
+        Ok::<_, String>(parts.iter().fold(0.0, |sum, part| 60.0 * sum + part))
+    };
     let start = if start.is_empty() { 0.0 } else { seconds(start)? };
     let end = if end.is_empty() { None } else { Some(seconds(end)?) };
     if end.is_some_and(|end| end <= start) {
@@ -60,6 +65,11 @@ pub fn parse_time(text: &str) -> std::result::Result<Time, String> {
 }
 
 impl Time {
+    /// Its begin and its end in seconds.
+    pub fn seconds(self) -> (f64, f64) {
+        (self.start, self.end.unwrap_or(f64::INFINITY))
+    }
+
     /// The part in samples.
     pub fn span(self, rate: u32) -> Span {
         // Seconds are at most 10^9.

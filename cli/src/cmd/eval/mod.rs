@@ -15,9 +15,9 @@ use std::{
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tessera_eval::{
-    Error, Form, Media, Rgb8, Solid, Speech, anchors,
+    Clip, Error, Form, Media, Rgb8, Solid, Speech, anchors,
     metrics::{self, Metric},
-    ours::{DEPTHS, RATES},
+    ours::{CLIP_RATES, DEPTHS, RATES},
     report::{self, MetricInfo, Missing, Run},
     run::{self, Input, Outcome, Plan},
 };
@@ -25,7 +25,7 @@ use tessera_models::{Store, runtime};
 
 use crate::{
     args::{ModelArgs, RuntimeArgs, WorkerArgs},
-    cmd::encode::{MAX_INPUT_BYTES, PICTURES, SHAPES, SOUNDS},
+    cmd::encode::{MAX_INPUT_BYTES, PICTURES, SHAPES, SOUNDS, VIDEOS},
     engine::Shared,
     failure::{Exit, Failure, Result},
     files::{self, Kind},
@@ -38,7 +38,7 @@ const DEFAULT_CODEC: &str = "tessera";
 
 /// Measure bits against quality, beside other codecs
 ///
-/// Encodes every picture, every sound or every shape at a ladder of rates with our packs and with the anchors, decodes the written files,
+/// Encodes every picture, every sound, every video or every shape at a ladder of rates with our packs and with the anchors, decodes the written files,
 /// measures them and writes a report: cells.csv, results/*.json, plots/*.svg, BD-rate tables, and index.html, which needs nothing else.
 /// A run that was ended goes on where it was when it is started again with the same folder.
 #[derive(Debug, Args)]
@@ -50,15 +50,18 @@ const DEFAULT_CODEC: &str = "tessera";
   tessera eval photos/ --refine 0,1,2,5 --anchors none    what the refiner makes of our pictures
   tessera eval speech/ --depths 6,9,12                  speech: PESQ, STOI, sounds to listen to
   tessera eval speech/ --anchor-rates 6,1300            beside Opus at 6 kbit/s and Codec2 1300 alone
+  tessera eval clips/ --rates 0.005,0.01                videos beside x264, x265, SVT-AV1 whole and at half the sides
   tessera eval meshes/ --steps 400,1000                 meshes of so many bytes beside decimation and Draco
   tessera eval scans/ --steps 8,10,12                   point clouds of so many bits a coordinate beside Draco
 
 Anchors for pictures: jpeg, webp; avif-aom, avif-svt and jxl in builds with FFmpeg's libraries (cargo feature ffmpeg).
 Anchors for sounds, in such builds: opus, codec2. Sounds are measured as one channel at 16 kHz.
+Anchors for videos, in such builds: x264, x265, svt-av1, half-svt-av1. Of a video the first 96 frames are coded, at most 640 x 360; anchors are
+bare streams without a container, our files whole.
 Anchors for meshes: decimate-draco; for point clouds: draco, both by the programs draco_encoder and draco_decoder; for splats: spz.
 LPIPS and, for sounds, DNSMOS come as metric packs; models/training/README.md says how to make one.")]
 pub struct Eval {
-    /// Pictures, sounds or shapes of one form, or folders of them
+    /// Pictures, sounds, videos or shapes of one form, or folders of them
     #[arg(required = true, value_name = "IN")]
     inputs: Vec<PathBuf>,
 
@@ -71,7 +74,7 @@ pub struct Eval {
     codec: Vec<String>,
 
     /// Bits per pixel of our codecs' ladder, from few to many
-    #[arg(long, value_name = "BPP,…", value_delimiter = ',', default_values_t = RATES.to_vec(), value_parser = parse_rate, hide_default_value = true)]
+    #[arg(long, value_name = "BPP,…", value_delimiter = ',', value_parser = parse_rate)]
     rates: Vec<f64>,
 
     /// Steps of the refiner that our codecs for pictures are tried with, each as a codec of its own; 0 is none
@@ -128,11 +131,12 @@ pub fn run(arguments: &Eval) -> Result<std::result::Result<(), Exit>> {
     match kinds(&inputs).into_iter().collect::<Vec<_>>()[..] {
         [Subject::Picture] => evaluate(arguments, inputs, &picture()),
         [Subject::Sound] => evaluate(arguments, inputs, &sound(arguments)),
+        [Subject::Clip] => evaluate(arguments, inputs, &clip()),
         [Subject::Mesh] => evaluate(arguments, inputs, &solid(Form::Mesh, arguments)),
         [Subject::Cloud] => evaluate(arguments, inputs, &solid(Form::Cloud, arguments)),
         [Subject::Splats] => evaluate(arguments, inputs, &solid(Form::Splats, arguments)),
         _ => Err(Failure::usage(
-            "there are several of pictures, sounds, meshes, point clouds and splats in what was named",
+            "there are several of pictures, sounds, videos, meshes, point clouds and splats in what was named",
             "evaluate each in a run of its own",
         )),
     }
@@ -143,6 +147,7 @@ pub fn run(arguments: &Eval) -> Result<std::result::Result<(), Exit>> {
 enum Subject {
     Picture,
     Sound,
+    Clip,
     Mesh,
     Cloud,
     Splats,
@@ -159,6 +164,10 @@ struct Medium<M> {
     /// Names of all metrics.
     metrics: Vec<&'static str>,
     metric: MetricOf<M>,
+    /// Bits per pixel of our usual ladder.
+    rates: &'static [f64],
+    /// Whether decoded files are kept for the report.
+    keeps: bool,
     /// Id of a pack of ours.
     pack: fn(&Shared, Option<&str>) -> Result<String>,
     /// Whether packs of ours may have a refiner.
@@ -179,6 +188,8 @@ fn picture() -> Medium<Rgb8> {
             let _ = runtime::load(arguments.runtime.ort_lib.as_deref()); // a metric that needs it says that it is missing
             metrics::by_name_in(name, &Store::standard(arguments.models.models.as_deref()))
         }),
+        rates: RATES,
+        keeps: true,
         pack: |shared, name| Ok(shared.pack_to_encode_with(name)?.id().to_owned()),
         refines: true,
         worker: Vec::new(),
@@ -196,11 +207,33 @@ fn sound(arguments: &Eval) -> Medium<Speech> {
             let _ = runtime::load(arguments.runtime.ort_lib.as_deref()); // as for pictures
             metrics::speech_by_name_in(name, &Store::standard(arguments.models.models.as_deref()))
         }),
+        rates: RATES,
+        keeps: true,
         pack: |shared, name| Ok(shared.sound_pack(name)?.id().to_owned()),
         refines: false,
         worker: vec!["--sound".to_owned(), listed(&arguments.depths)],
         what: "sounds",
         how: "quality is that of the sounds decoded from them, one channel of 16 bits at 16 kHz",
+    }
+}
+
+fn clip() -> Medium<Clip> {
+    Medium {
+        anchors: anchors::CLIP_NAMES,
+        strongest: "half-svt-av1",
+        metrics: metrics::CLIPS.to_vec(),
+        metric: Box::new(|name, arguments| {
+            let _ = runtime::load(arguments.runtime.ort_lib.as_deref()); // as for pictures
+            metrics::clip_by_name_in(name, &Store::standard(arguments.models.models.as_deref()))
+        }),
+        rates: CLIP_RATES,
+        keeps: false,
+        pack: |shared, name| Ok(shared.pack_to_encode_with(name)?.id().to_owned()),
+        refines: false,
+        worker: vec!["--clip".to_owned()],
+        what: "videos",
+        how: "quality is that of the frames decoded from them, in 8-bit sRGB; the first 96 frames, at most 640 x 360, are coded; anchors are bare streams \
+              without a container, our files are whole",
     }
 }
 
@@ -219,6 +252,8 @@ fn solid(form: Form, arguments: &Eval) -> Medium<Solid> {
         strongest,
         metrics: metrics::shape_names(form),
         metric: Box::new(move |name, _| metrics::shape_by_name(form, name)),
+        rates: RATES,
+        keeps: true,
         pack: |_, name| match name {
             None => Ok(DEFAULT_CODEC.to_owned()),
             Some(_) => Err(Failure::usage("--codec does not apply", "shapes are coded without a pack: leave it out")),
@@ -240,6 +275,7 @@ fn kinds(inputs: &[Input]) -> BTreeSet<Subject> {
     let subject = |input: &Input| match kind(input) {
         Kind::Picture => Some(Subject::Picture),
         Kind::Sound => Some(Subject::Sound),
+        Kind::Video => Some(Subject::Clip),
         Kind::Shape => Solid::read(&input.path).ok().map(|solid| match solid.form() {
             Form::Mesh => Subject::Mesh,
             Form::Cloud => Subject::Cloud,
@@ -252,7 +288,11 @@ fn kinds(inputs: &[Input]) -> BTreeSet<Subject> {
 
 /// The medium of a file, told by its first bytes.
 fn kind(input: &Input) -> Kind {
-    Kind::of_file(&input.path, MAX_INPUT_BYTES).unwrap_or(Kind::Picture)
+    match Kind::of_file(&input.path, MAX_INPUT_BYTES) {
+        // Containers hold either.
+        None | Some(Kind::Sound) if tessera_video::io::is_video(&input.path) => Kind::Video,
+        kind => kind.unwrap_or(Kind::Picture),
+    }
 }
 
 fn evaluate<M: Media>(
@@ -271,9 +311,9 @@ fn evaluate<M: Media>(
         inputs,
         codecs,
         metrics: &|| chosen.iter().map(|name| (medium.metric)(name, arguments)).collect(),
-        worker: &|codec| worker_command(&program, codec, threads, &medium.worker, arguments),
+        worker: &|codec| worker_command(&program, codec, threads, medium, arguments),
         jobs,
-        gallery: arguments.gallery,
+        gallery: if medium.keeps { arguments.gallery } else { 0 },
     };
     let bar = progress_bar();
     let outcome = run::run(&plan, &arguments.output, &|done, total| {
@@ -293,7 +333,7 @@ fn inputs(named: &[PathBuf], out: &Path) -> Result<Vec<Input>> {
     let mut inputs: Vec<(usize, Input)> = Vec::new();
     for (place, path) in (1..).zip(named) {
         if path.is_dir() {
-            for file in files::walk(path, &[PICTURES, SOUNDS, SHAPES].concat(), Some(out))? {
+            for file in files::walk(path, &[PICTURES, SOUNDS, VIDEOS, SHAPES].concat(), Some(out))? {
                 let name = file.strip_prefix(path).unwrap_or(&file).display().to_string();
                 inputs.push((place, Input { name, path: file }));
             }
@@ -307,7 +347,7 @@ fn inputs(named: &[PathBuf], out: &Path) -> Result<Vec<Input>> {
     if inputs.is_empty() {
         return Err(Failure::usage(
             "there is nothing in what was named",
-            "name pictures, sounds or shapes, or folders that hold some",
+            "name pictures, sounds, videos or shapes, or folders that hold some",
         ));
     }
     // Two folders may hold files of one name: then each input is told by its place on the command line, too.
@@ -391,14 +431,15 @@ fn codecs<M>(arguments: &Eval, medium: &Medium<M>) -> Result<Vec<(String, bool)>
     Ok(codecs)
 }
 
-fn worker_command(program: &Path, codec: &str, threads: usize, medium: &[String], arguments: &Eval) -> Command {
+fn worker_command<M>(program: &Path, codec: &str, threads: usize, medium: &Medium<M>, arguments: &Eval) -> Command {
     let mut command = Command::new(program);
     command.args(["eval-worker", codec, "--threads", &threads.to_string(), "--effort", &arguments.effort.to_string()]);
-    command.args(["--rates", &listed(&arguments.rates)]);
+    let rates = if arguments.rates.is_empty() { medium.rates } else { &arguments.rates };
+    command.args(["--rates", &listed(rates)]);
     if !arguments.anchor_rates.is_empty() {
         command.args(["--anchor-rates", &listed(&arguments.anchor_rates)]);
     }
-    command.args(medium);
+    command.args(&medium.worker);
     if let Some(folder) = &arguments.models.models {
         command.arg("--models").arg(folder);
     }

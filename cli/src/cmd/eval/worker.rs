@@ -4,9 +4,9 @@ use std::io;
 
 use clap::Args;
 use tessera_eval::{
-    Error, Form, Speech,
+    Clip, Error, Form, Speech,
     anchors::{self, AtRates, Codec},
-    ours::{Image, Shapes, Voice},
+    ours::{Image, Shapes, Video, Voice},
     run::serve,
 };
 use tessera_models::Addition;
@@ -22,13 +22,16 @@ use crate::{
 /// An anchor, or why there is none.
 type Anchor<M> = tessera_eval::Result<Box<dyn Codec<M>>>;
 
-/// Code pictures, sounds or shapes for tessera eval, one request a line
+/// Code pictures, sounds, videos or shapes for tessera eval, one request a line
 #[derive(Debug, Args)]
 pub struct Worker {
     codec: String,
     /// Serve sounds at these bits of a token
     #[arg(long, value_name = "BITS,…", value_delimiter = ',')]
     sound: Vec<u8>,
+    /// Serve videos
+    #[arg(long)]
+    clip: bool,
     /// Serve shapes of this form: meshes, clouds or splats
     #[arg(long, value_name = "FORM", value_parser = parse_form)]
     shape: Option<Form>,
@@ -68,6 +71,13 @@ impl Worker {
             };
             return serve(codec, io::stdin().lock(), io::stdout().lock()).map_err(gone);
         }
+        if self.clip {
+            let codec = match anchors::CLIP_NAMES.contains(&self.codec.as_str()) {
+                true => self.chosen(anchors::clip_by_name(&self.codec)),
+                false => self.video().map_err(|failure| Error::Failed(failure.to_string())),
+            };
+            return serve(codec, io::stdin().lock(), io::stdout().lock()).map_err(gone);
+        }
         let codec = match anchors::NAMES.contains(&self.codec.as_str()) {
             true => self.chosen(anchors::by_name(&self.codec)),
             false => self.ours().map_err(|failure| Error::Failed(failure.to_string())),
@@ -84,6 +94,13 @@ impl Worker {
         let name = (self.codec != DEFAULT_CODEC).then_some(self.codec.as_str());
         let pack = shared.ready_sound_pack(name)?;
         let codec = Voice::new(&self.codec, pack, self.threads, &self.sound);
+        Ok(Box::new(codec.map_err(super::explain)?))
+    }
+
+    fn video(&self) -> Result<Box<dyn anchors::Codec<Clip>>> {
+        let shared = Shared::new(&self.models, &self.runtime, 1)?;
+        let pack = shared.ready_pack((self.codec != DEFAULT_CODEC).then_some(self.codec.as_str()))?;
+        let codec = Video::new(&self.codec, pack, self.threads, &self.rates, self.effort);
         Ok(Box::new(codec.map_err(super::explain)?))
     }
 

@@ -53,23 +53,38 @@ impl<'a> Bytes<'a> {
 
     /// A LEB128 number below 2^32 in its shortest form.
     pub fn varint(&mut self, what: &str) -> Result<u32> {
+        let value = self.leb128(what, 5)?;
+        u32::try_from(value).map_err(|_| Error::corrupt(format!("{what} exceeds 32 bits")))
+    }
+
+    /// A LEB128 number below 2^63 in its shortest form.
+    pub fn varint64(&mut self, what: &str) -> Result<u64> {
+        self.leb128(what, 9)
+    }
+
+    fn leb128(&mut self, what: &str, most: usize) -> Result<u64> {
         let mut value = 0u64;
-        for shift in (0..).step_by(7).take(5) {
+        for shift in (0..).step_by(7).take(most) {
             let byte = self.byte(what)?;
             value |= u64::from(byte & 0x7f) << shift;
             if byte & 0x80 == 0 {
                 if byte == 0 && shift > 0 {
                     return Err(Error::corrupt(format!("{what} is not in its shortest form")));
                 }
-                return u32::try_from(value).map_err(|_| Error::corrupt(format!("{what} exceeds 32 bits")));
+                return Ok(value);
             }
         }
-        Err(Error::corrupt(format!("{what} exceeds 32 bits")))
+        Err(Error::corrupt(format!("{what} takes more than {most} bytes")))
     }
 }
 
 /// Appends a LEB128 number in its shortest form.
-pub(super) fn put_varint(out: &mut Vec<u8>, mut value: u32) {
+pub(super) fn put_varint(out: &mut Vec<u8>, value: u32) {
+    put_varint64(out, value.into());
+}
+
+/// Appends a LEB128 number below 2^63 in its shortest form.
+pub(super) fn put_varint64(out: &mut Vec<u8>, mut value: u64) {
     while value > 0x7f {
         out.push(value as u8 | 0x80);
         value >>= 7;

@@ -33,8 +33,10 @@ pub enum ChunkKind {
     Packet,
     /// How far a live stream reaches, and its last tokens. Critical.
     Closing,
-    /// Where a live stream may be joined. Ancillary.
+    /// Where a live stream may be joined, or where the groups of pictures of a video are. Ancillary.
     Index,
+    /// A group of pictures of a video: times and entropy-coded tokens; the sequence number counts groups. Critical.
+    Gop,
     /// Levels of an octree; the sequence number counts groups of levels from the root. Critical.
     Levels,
     /// What points have besides a place; the sequence number says what: see FORMAT.md. Critical.
@@ -48,7 +50,7 @@ pub enum ChunkKind {
 }
 
 impl ChunkKind {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Tokens,
         Self::Interleaved,
         Self::Alpha,
@@ -57,6 +59,7 @@ impl ChunkKind {
         Self::Packet,
         Self::Closing,
         Self::Index,
+        Self::Gop,
         Self::Levels,
         Self::Attribute,
         Self::Mesh,
@@ -78,6 +81,7 @@ impl ChunkKind {
             Self::Packet => "packet",
             Self::Closing => "closing",
             Self::Index => "index",
+            Self::Gop => "gop",
             Self::Levels => "levels",
             Self::Attribute => "attribute",
             Self::Mesh => "mesh",
@@ -96,6 +100,7 @@ impl ChunkKind {
             Self::Attribute => 9,
             Self::Mesh => 10,
             Self::Levels => 11,
+            Self::Gop => 12,
             Self::Interleaved => 14,
         }
     }

@@ -1,6 +1,6 @@
 //! Where a file's bytes go.
 
-use super::header::{Duration, GeometryTier, Lattice, MAGIC, MediaShape};
+use super::header::{Duration, FULL_SCALE, GeometryTier, Lattice, MAGIC, MediaShape};
 use super::reader::walk;
 use crate::error::Result;
 use crate::limits::Limits;
@@ -64,6 +64,17 @@ pub fn layout(data: &[u8], limits: &Limits) -> Result<Vec<Part>> {
             parts.push("samples", varint_len(samples));
             if let Some((rate, samples)) = source {
                 parts.push("source rate and samples", varint_len(rate) + varint_len(samples));
+            }
+        }
+        MediaShape::Video(video) => {
+            let pair = |(a, b): (u32, u32)| varint_len(a) + varint_len(b);
+            parts.push("width and height", pair((video.width, video.height)));
+            parts.push("time base", pair(video.tick));
+            if let Some(rate) = video.rate {
+                parts.push("frame rate", pair(rate));
+            }
+            if video.eighths != FULL_SCALE {
+                parts.push("scale", 1);
             }
         }
         MediaShape::Geometry(GeometryTier::Decimated { faces }) => {

@@ -15,7 +15,8 @@
 //!
 //! # Which one should I use?
 //!
-//! - [`write()`] makes a file.
+//! - [`write()`] makes a file; [`FileWriter`] makes one chunk by chunk.
+//! - [`GopIndex`] and [`chunk_at`] find a part of a video.
 //! - [`read`] takes a file that must be whole: the first damage is an error.
 //! - [`salvage()`] takes a damaged file: what survives, and what was lost.
 //! - [`live`] makes and takes a stream whose length is not known, packet by packet.
@@ -23,6 +24,7 @@
 
 mod bytes;
 mod chunk;
+mod gop;
 mod header;
 mod layout;
 pub mod live;
@@ -32,12 +34,13 @@ mod salvage;
 mod writer;
 
 pub use chunk::{Chunk, ChunkKind};
+pub use gop::{GopEntry, GopIndex, GopTimes, MAX_GOP_FRAMES, chunk_at, header_of};
 pub use header::{
-    Channels, Color, Duration, GeometryTier, Header, Lattice, Live, MediaShape, Modality, POINTS_OF_A_SPLAT, PackRef,
-    PriorKind,
+    Channels, Color, Duration, FULL_SCALE, GeometryTier, Header, Lattice, Live, MediaShape, Modality,
+    POINTS_OF_A_SPLAT, PackRef, PriorKind, VideoShape,
 };
 pub use layout::{Part, layout};
 pub use live::is_live;
 pub use reader::{File, read};
 pub use salvage::{Loss, Salvaged, salvage};
-pub use writer::write;
+pub use writer::{FileWriter, write};

@@ -16,17 +16,25 @@ pub struct Adaptation {
     pub agreement: u32,
     /// Prior of the correction per upper tree node and prefix of the left neighbour's path.
     pub prefix: u32,
+    /// Prior of the correction per depth for taking the way of the token that is expected, where one is.
+    pub follow: u32,
     /// Fair decisions that a correction remembers at most, which bounds its inertia.
     pub memory: u32,
 }
 
 impl Adaptation {
     /// What `.tsr` version 1 uses.
-    pub const DEFAULT: Self = Self { weight: 640, node: 128, agreement: 256, prefix: 192, memory: 4096 };
+    pub const DEFAULT: Self = Self { weight: 640, node: 128, agreement: 256, prefix: 192, follow: 24, memory: 4096 };
 
     /// No adaptation: the network's probabilities as they are.
-    pub const OFF: Self =
-        Self { weight: u32::MAX, node: u32::MAX, agreement: u32::MAX, prefix: u32::MAX, memory: u32::MAX };
+    pub const OFF: Self = Self {
+        weight: u32::MAX,
+        node: u32::MAX,
+        agreement: u32::MAX,
+        prefix: u32::MAX,
+        follow: u32::MAX,
+        memory: u32::MAX,
+    };
 }
 
 impl Default for Adaptation {

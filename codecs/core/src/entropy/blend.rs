@@ -113,11 +113,39 @@ impl<const N: usize, const S: usize> Blend<N, S> {
         }
     }
 
+    /// The probability of a 1 times 2^16 that [`code`](Self::code) would use.
+    pub fn probability(&self, decision: &Decision<N, S>) -> u16 {
+        self.mix(decision).one
+    }
+
     /// Codes one bit and learns from it.
     ///
     /// # Errors
     /// As [`BitCoder::code`].
     pub fn code(&mut self, coder: &mut impl BitCoder, bit: bool, decision: &Decision<N, S>) -> Result<bool> {
+        let Mix { at, odds, kinds, p, near, one } = self.mix(decision);
+
+        let bit = coder.code(bit, one)?;
+
+        let near = &mut self.scales[decision.scale][near];
+        let target = if bit { 65_535 } else { 0 };
+        *near = (i32::from(*near) + ((target - i32::from(*near)) >> 6)) as u16;
+        let error = (i32::from(bit) << 16) - p;
+        for (weights, &set) in self.weights.iter_mut().zip(&decision.sets) {
+            let weights = &mut weights[set];
+            for n in 0..N {
+                let weight = &mut weights[n][kinds[n]];
+                // Below 2^31: 2^11 times 2^16 times the rate.
+                *weight = (*weight + ((odds[n] * error * RATE) >> 18)).clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT);
+            }
+        }
+        for at in at {
+            observe(&mut self.counters[at], bit);
+        }
+        Ok(bit)
+    }
+
+    fn mix(&self, decision: &Decision<N, S>) -> Mix<N> {
         let mut at = [0; N];
         let mut odds = [0i32; N];
         let mut kinds = [0usize; N];
@@ -140,35 +168,31 @@ impl<const N: usize, const S: usize> Blend<N, S> {
 
         let place = (mixed + (8 << 16)) as u32;
         let (step, part) = ((place >> 15) as usize, (place & 0x7fff) as i32);
-        let scale = &mut self.scales[decision.scale];
+        let scale = &self.scales[decision.scale];
         let (low, high) = (i32::from(scale[step]), i32::from(scale[step + 1]));
         let seen = low + (((high - low) * part) >> 15);
         let one = ((p + seen) >> 1).clamp(P_MIN, P_MAX) as u16;
-
-        let bit = coder.code(bit, one)?;
-
-        let near = &mut scale[step + usize::from(part >= 1 << 14)];
-        let target = if bit { 65_535 } else { 0 };
-        *near = (i32::from(*near) + ((target - i32::from(*near)) >> 6)) as u16;
-        let error = (i32::from(bit) << 16) - p;
-        for (weights, &set) in self.weights.iter_mut().zip(&decision.sets) {
-            let weights = &mut weights[set];
-            for n in 0..N {
-                let weight = &mut weights[n][kinds[n]];
-                // Below 2^31: 2^11 times 2^16 times the rate.
-                *weight = (*weight + ((odds[n] * error * RATE) >> 18)).clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT);
-            }
-        }
-        for at in at {
-            observe(&mut self.counters[at], bit);
-        }
-        Ok(bit)
+        Mix { at, odds, kinds, p, near: step + usize::from(part >= 1 << 14), one }
     }
 
     fn hash(&self, context: u64, input: usize) -> usize {
         let mixed = (context ^ (input as u64 + 1) << 58).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         ((mixed ^ mixed >> 29).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> (64 - self.table_bits)) as usize
     }
+}
+
+/// A decision's probability and what it is made of.
+struct Mix<const N: usize> {
+    /// The counters, their log odds and their kinds.
+    at: [usize; N],
+    odds: [i32; N],
+    kinds: [usize; N],
+    /// The mixture before the last correction, times 2^16.
+    p: i32,
+    /// The nearer point of the scale.
+    near: usize,
+    /// What is coded with.
+    one: u16,
 }
 
 /// Moves a counter's mean towards a bit, the less the more it has seen.

@@ -14,6 +14,8 @@ use super::logistic::{NAT_BITS, squash};
 pub(super) const NEIGHBOURS: [(i8, i8, i8); 5] = [(0, 0, -1), (0, -1, 0), (0, -1, 1), (0, -1, -1), (-1, 0, 0)];
 /// Index of the left neighbour in [`NEIGHBOURS`].
 const LEFT: usize = 0;
+/// Index of the co-located one.
+const BEFORE: usize = 4;
 /// 3 to the number of neighbours.
 const AGREEMENTS: usize = 243;
 
@@ -68,6 +70,8 @@ pub(super) struct Prediction {
     stretched: i32,
     agreement: usize,
     prefix: Option<usize>,
+    /// The bit that leads on to the expected token.
+    expected: Option<bool>,
 }
 
 /// What the stream has taught about the tokens of one level.
@@ -79,8 +83,12 @@ pub(super) struct Mixer {
     nodes: Vec<Correction>,
     agreements: Vec<Correction>,
     prefixes: Vec<Correction>,
+    /// Per depth, towards the expected token.
+    follows: Vec<Correction>,
     /// The neighbours as heap nodes at full depth; 0 for none.
     leaves: [usize; NEIGHBOURS.len()],
+    /// The expected token as a heap node at full depth; 0 for none.
+    expected: usize,
 }
 
 impl Mixer {
@@ -96,16 +104,20 @@ impl Mixer {
             nodes: vec![Correction::default(); nodes],
             agreements: vec![Correction::default(); AGREEMENTS * depth as usize],
             prefixes: vec![Correction::default(); 1 << (PREFIX_NODES_DEPTH + PREFIX_BITS + 1)],
+            follows: vec![Correction::default(); depth as usize],
             leaves: [0; NEIGHBOURS.len()],
+            expected: 0,
         }
     }
 
-    /// Goes on to a token with these neighbours.
-    pub fn start(&mut self, neighbours: [Option<u16>; NEIGHBOURS.len()]) {
-        self.leaves = neighbours.map(|token| match token {
-            Some(token) => (1 << self.depth) + usize::from(token),
-            None => 0,
-        });
+    /// Goes on to a token with these neighbours, of which an expected token takes the co-located one's place.
+    pub fn start(&mut self, neighbours: [Option<u16>; NEIGHBOURS.len()], expected: Option<u16>) {
+        let leaf = |token: Option<u16>| token.map_or(0, |token| (1 << self.depth) + usize::from(token));
+        self.leaves = neighbours.map(leaf);
+        self.expected = leaf(expected);
+        if expected.is_some() {
+            self.leaves[BEFORE] = self.expected;
+        }
     }
 
     /// The decision at `node`, from 1 to `2^depth - 1`, given the network's log odds in 2^-8 nat.
@@ -123,10 +135,14 @@ impl Mixer {
             node << (PREFIX_BITS + 1) | left
         });
         let weighted = (self.weights[depth as usize].value * i64::from(stretched)) >> 8;
+        let below = self.expected >> (self.depth - depth - 1);
+        let expected = (below >> 1 == node).then_some(below & 1 == 1);
+        let follow = self.follows[depth as usize].bias;
         let bias = self.nodes[node].bias
             + self.agreements[agreement].bias
-            + prefix.map_or(0, |prefix| self.prefixes[prefix].bias);
-        Prediction { node, one: squash(weighted as i32 + bias), stretched, agreement, prefix }
+            + prefix.map_or(0, |prefix| self.prefixes[prefix].bias)
+            + expected.map_or(0, |bit| if bit { follow } else { -follow });
+        Prediction { node, one: squash(weighted as i32 + bias), stretched, agreement, prefix, expected }
     }
 
     /// Learns from the outcome of a decision.
@@ -140,7 +156,12 @@ impl Mixer {
         if let Some(prefix) = prediction.prefix {
             self.prefixes[prefix].learn(error, curvature, c.prefix, c.memory);
         }
-        let weight = &mut self.weights[prediction.node.ilog2() as usize];
+        let depth = prediction.node.ilog2() as usize;
+        if let Some(expected) = prediction.expected {
+            let towards = if expected { error } else { -error };
+            self.follows[depth].learn(towards, curvature, c.follow, c.memory);
+        }
+        let weight = &mut self.weights[depth];
         let nats = i64::from(prediction.stretched);
         weight.curvature += (curvature * nats * nats) >> 16;
         let step = ((error * nats) << 8) / (weight.curvature + i64::from(c.weight) * FAIR);

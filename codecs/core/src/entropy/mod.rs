@@ -14,12 +14,14 @@
 //! - [`bands::search_bands`] (or [`encode_searched`] for one stream) to choose tokens that are cheap to
 //!   code instead of nearest.
 //! - [`ideal_bits`] to report what a prior would need.
+//! - [`search_gop`], [`encode_gop`] and [`decode_gop`] for the frames of a video.
 //! - [`Blend`] over a [`BitCoder`] for data that is no grid of tokens: contexts that learn from nothing.
 
 mod adaptation;
 pub mod bands;
 mod blend;
 mod coding;
+mod inter;
 mod logistic;
 mod mixer;
 mod network;
@@ -31,7 +33,8 @@ mod searched;
 pub use adaptation::Adaptation;
 pub use blend::{Blend, Decision, table_bits};
 pub use coding::{TokenDecoder, TokenEncoder, decode_tokens, encode_tokens, ideal_bits};
+pub use inter::{BLOCK, CodedGop, Stickiness, Tally, Vector, decode_gop, encode_gop, search_gop};
 pub use network::{LevelTensors, NetworkPrior, PriorTensors};
-pub use prior::{PriorSession, TokenPrior, UniformPrior};
+pub use prior::{Order, PriorSession, TokenPrior, UniformPrior};
 pub use range::{BitCoder, BitDecoder, BitEncoder};
 pub use searched::{Search, encode_searched};

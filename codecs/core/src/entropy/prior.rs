@@ -17,13 +17,30 @@ pub trait TokenPrior: Send + Sync {
     /// # Errors
     /// [`Error::Parameter`](crate::Error::Parameter) for an empty shape or bad depths,
     /// [`Error::Mismatch`](crate::Error::Mismatch) if the prior does not know that many levels or bits.
-    fn session<'a>(&'a self, shape: GridShape, depths: &[u8]) -> Result<Box<dyn PriorSession + 'a>>;
+    fn session<'a>(&'a self, shape: GridShape, depths: &[u8]) -> Result<Box<dyn PriorSession + 'a>> {
+        self.walk(shape, depths, Order::ByLevel)
+    }
+
+    /// Starts at the first token of a grid that is walked in either order.
+    ///
+    /// # Errors
+    /// As [`session`](Self::session).
+    fn walk<'a>(&'a self, shape: GridShape, depths: &[u8], order: Order) -> Result<Box<dyn PriorSession + 'a>>;
 }
 
-/// A walk over one grid in coding order: level by level, each in the order `[t][y][x]`.
+/// In which order a grid's tokens come. For a grid of one frame both are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// `[level][t][y][x]`: all frames of a level, then the next level.
+    ByLevel,
+    /// `[t][level][y][x]`: all levels of a frame, then the next frame.
+    ByFrame,
+}
+
+/// A walk over one grid in coding order: level by level, each in the order `[t][y][x]`, or frame by frame.
 ///
-/// The call protocol, per token: `probability` of any nodes, any number of times, in any order; then
-/// `observe` once. Probabilities do not change between two calls of `observe`, so a search may ask for
+/// The call protocol, per token: `expect` if another token makes this one likely; `probability` of any nodes, any number of times, in
+/// any order; then `observe` once, or `skip` where nothing was asked. Probabilities do not change between two calls of `observe`, so a search may ask for
 /// many paths. A depth-`d` token `p` is the path through the heap nodes 1, `2 + b1`, …: at node `n` the
 /// bit `b`, most significant first, leads to node `2n + b`.
 pub trait PriorSession {
@@ -36,6 +53,13 @@ pub trait PriorSession {
     /// Takes `token`, which must be below `2^depth`, as the current token and goes on to the next.
     /// Without effect after the last token.
     fn observe(&mut self, token: u16);
+
+    /// Takes `token` as the current one, known without having been coded: a neighbour to others, and nothing is learned of it.
+    fn skip(&mut self, token: u16);
+
+    /// Says which token the current one is likely to be near in the tree, such as that of the frame before; in its place the neighbours count it as the
+    /// co-located one.
+    fn expect(&mut self, token: u16);
 }
 
 /// The prior that knows nothing: every token costs its depth in bits.
@@ -56,7 +80,7 @@ impl TokenPrior for UniformPrior {
         0
     }
 
-    fn session<'a>(&'a self, shape: GridShape, depths: &[u8]) -> Result<Box<dyn PriorSession + 'a>> {
+    fn walk<'a>(&'a self, shape: GridShape, depths: &[u8], _: Order) -> Result<Box<dyn PriorSession + 'a>> {
         check_session(shape, depths)?;
         Ok(Box::new(UniformSession))
     }
@@ -70,6 +94,10 @@ impl PriorSession for UniformSession {
     }
 
     fn observe(&mut self, _token: u16) {}
+
+    fn skip(&mut self, _token: u16) {}
+
+    fn expect(&mut self, _token: u16) {}
 }
 
 /// What every prior demands of a session's arguments.

@@ -15,6 +15,18 @@ pub struct Search {
     pub candidates: usize,
 }
 
+impl Search {
+    /// Whether it can be done.
+    pub(super) fn check(&self) -> Result<()> {
+        match self.lambda.is_finite() && self.lambda >= 0.0 && self.candidates > 0 {
+            true => Ok(()),
+            false => {
+                Err(Error::parameter(format!("search with lambda {} and {} candidates", self.lambda, self.candidates)))
+            }
+        }
+    }
+}
+
 /// Chooses each token among the nearest codewords: least distortion plus `lambda` times bits.
 ///
 /// Entropy-constrained vector quantisation (Chou, Lookabaugh and Gray, 1989) in coding order: the prior
@@ -33,12 +45,7 @@ pub fn encode_searched(
     prior: &dyn TokenPrior,
     search: Search,
 ) -> Result<TokenGrid> {
-    if !(search.lambda.is_finite() && search.lambda >= 0.0) || search.candidates == 0 {
-        return Err(Error::parameter(format!(
-            "search with lambda {} and {} candidates",
-            search.lambda, search.candidates
-        )));
-    }
+    search.check()?;
     let mut grid = codebook.grid_for(latents, shape, rung)?;
     let depths = grid.depths().to_vec();
     let mut session = prior.session(grid.shape(), &depths)?;
@@ -50,7 +57,7 @@ pub fn encode_searched(
     for ((tokens, book), &depth) in levels.zip(codebook.levels()).zip(&depths) {
         for (vector, token) in residual.chunks_exact_mut(codebook.dim()).zip(tokens) {
             book.nearest_n(depth, vector, search.candidates, &mut candidates);
-            *token = costs.cheapest(&candidates, depth, search.lambda, &mut *session);
+            *token = costs.cheapest(&candidates, depth, search.lambda, &mut *session).0;
             session.observe(*token);
             subtract(vector, book.centroid(depth, *token));
         }
@@ -60,20 +67,24 @@ pub fn encode_searched(
 
 /// Probabilities of the paths to candidates, shared where the paths are.
 #[derive(Default)]
-struct PathCosts {
+pub(super) struct PathCosts {
     order: Vec<usize>,
     /// Probability of the path to each depth of the last candidate.
     prefix: Vec<f64>,
 }
 
 impl PathCosts {
-    /// The candidate of least cost; the nearer one among equals.
-    fn cheapest(&mut self, candidates: &[Candidate], depth: u8, lambda: f32, session: &mut dyn PriorSession) -> u16 {
-        let [nearest, _, ..] = candidates else {
-            return candidates.first().map_or(0, |c| c.index);
-        };
+    /// The candidate of least cost, and the cost; the nearer one among equals.
+    pub fn cheapest(
+        &mut self,
+        candidates: &[Candidate],
+        depth: u8,
+        lambda: f32,
+        session: &mut dyn PriorSession,
+    ) -> (u16, f32) {
+        let Some(nearest) = candidates.first() else { return (0, f32::INFINITY) };
         if lambda == 0.0 {
-            return nearest.index;
+            return (nearest.index, nearest.distortion);
         }
         // In rising index order, neighbours share the longest prefixes.
         self.order.clear();
@@ -103,6 +114,6 @@ impl PathCosts {
                 best = (cost, n);
             }
         }
-        candidates.get(best.1).unwrap_or(nearest).index
+        (candidates.get(best.1).unwrap_or(nearest).index, best.0)
     }
 }

@@ -1,6 +1,6 @@
 //! Codecs at a ladder of rates: the suite's own and those that a user would pick instead.
 //!
-//! JPEG and WebP are always built in. AVIF (libaom, SVT-AV1), JPEG XL, Opus and Codec2 come from FFmpeg's libraries with the
+//! JPEG and WebP are always built in. AVIF (libaom, SVT-AV1), JPEG XL, Opus, Codec2, x264, x265 and SVT-AV1 come from FFmpeg's libraries with the
 //! cargo feature `ffmpeg`, Draco from its own programs; what is not at hand is an [`Error::Missing`] that says how to get it.
 
 mod draco;
@@ -16,9 +16,9 @@ pub use spz::Spz;
 pub use webp::WebP;
 
 #[cfg(feature = "ffmpeg")]
-pub use ffmpeg::{Av1Encoder, Avif, Codec2, JpegXl, Opus};
+pub use ffmpeg::{Av1Encoder, Avif, Codec2, JpegXl, Opus, Stream, VideoAnchor};
 
-use crate::{Error, Form, Result, Rgb8, Solid, Speech};
+use crate::{Clip, Error, Form, Result, Rgb8, Solid, Speech};
 
 /// One setting on a codec's ladder.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,6 +93,27 @@ pub fn speech_by_name(name: &str) -> Result<Box<dyn Codec<Speech>>> {
         #[cfg(feature = "ffmpeg")]
         "codec2" => Ok(Box::new(Codec2::new()?)),
         name => Err(not_at_hand(name, SPEECH_NAMES)),
+    }
+}
+
+/// Names of all anchors for videos, whether they are at hand or not.
+pub const CLIP_NAMES: &[&str] = &["x264", "x265", "svt-av1", "half-svt-av1"];
+
+/// An anchor for videos by its name.
+///
+/// # Errors
+/// [`Error::Parameter`] for a name that is not among [`CLIP_NAMES`], [`Error::Missing`] for an encoder that is not at hand.
+pub fn clip_by_name(name: &str) -> Result<Box<dyn Codec<Clip>>> {
+    match name {
+        #[cfg(feature = "ffmpeg")]
+        "x264" => Ok(Box::new(Stream::new(VideoAnchor::X264)?)),
+        #[cfg(feature = "ffmpeg")]
+        "x265" => Ok(Box::new(Stream::new(VideoAnchor::X265)?)),
+        #[cfg(feature = "ffmpeg")]
+        "svt-av1" => Ok(Box::new(Stream::new(VideoAnchor::SvtAv1)?)),
+        #[cfg(feature = "ffmpeg")]
+        "half-svt-av1" => Ok(Box::new(Stream::new(VideoAnchor::HalfSvtAv1)?)),
+        name => Err(not_at_hand(name, CLIP_NAMES)),
     }
 }
 

@@ -20,6 +20,8 @@
 //!
 //! DNSMOS needs ONNX Runtime and a metric pack, and hears the distorted sound alone.
 //!
+//! And for videos ([`CLIPS`]): PSNR, SSIM and LPIPS of frames, and [`flicker` and `change`](Temporal), where lower is better.
+//!
 //! And for shapes of a form ([`shape_names`]):
 //!
 //! | form | name | better | equal shapes |
@@ -32,6 +34,7 @@
 //! | splats | `view-psnr` | higher | 120 |
 
 mod butteraugli;
+mod clips;
 mod dnsmos;
 mod lpips;
 mod mel;
@@ -50,6 +53,7 @@ use tessera_models::{Error as PackError, Store};
 use crate::{Error, Result, Rgb8, Speech};
 
 pub use butteraugli::Butteraugli;
+pub use clips::{CLIPS, OfFrames, Temporal, clip_by_name_in};
 pub use dnsmos::Dnsmos;
 pub use lpips::Lpips;
 pub use mel::Mel;

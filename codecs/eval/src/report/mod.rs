@@ -94,8 +94,8 @@ pub fn write(run: &Run, kept: &Path, out: &Path) -> Result<Written> {
     let (gallery, sounds) = match run.extent() {
         Extent::Picture { .. } => (gallery::gallery(&index, kept)?, None),
         Extent::Sound { .. } => (None, sounds::sounds(&index, kept)?),
-        // Shapes lie beside the page as files.
-        Extent::Mesh { .. } | Extent::Cloud { .. } | Extent::Splats { .. } => (None, None),
+        // Videos are not kept, and shapes lie beside the page as files.
+        Extent::Clip { .. } | Extent::Mesh { .. } | Extent::Cloud { .. } | Extent::Splats { .. } => (None, None),
     };
     let page = Page { run, looks: &looks, plots, bd_rates: &bd_rates, matched: &matched, gallery, sounds };
     output.write("index.html", page.html().as_bytes())?;

@@ -82,7 +82,9 @@ impl Run {
     /// The unit of [`Cell::cost`] as tables name it, as columns of files name it, and in words.
     pub(crate) fn unit(&self) -> Unit {
         match self.extent() {
-            Extent::Picture { .. } => Unit { short: "bpp", column: "bpp", words: "bits per pixel" },
+            Extent::Picture { .. } | Extent::Clip { .. } => {
+                Unit { short: "bpp", column: "bpp", words: "bits per pixel" }
+            }
             Extent::Sound { .. } => Unit { short: "kbit/s", column: "kbps", words: "kilobits per second" },
             Extent::Mesh { .. } => Unit { short: "kB", column: "kilobytes", words: "kilobytes" },
             Extent::Cloud { .. } => Unit { short: "bit/point", column: "bits_per_point", words: "bits per point" },

@@ -9,6 +9,7 @@ use crate::{Error, Extent, Result};
 pub(super) fn cells(run: &Run) -> Result<Vec<u8>> {
     let sides: &[&str] = match run.extent() {
         Extent::Picture { .. } => &["width", "height"],
+        Extent::Clip { .. } => &["width", "height", "frames"],
         Extent::Sound { .. } => &["seconds"],
         Extent::Mesh { .. } => &["faces"],
         Extent::Cloud { .. } => &["points"],
@@ -21,6 +22,9 @@ pub(super) fn cells(run: &Run) -> Result<Vec<u8>> {
         let mut line = vec![cell.file.clone(), cell.codec.clone(), cell.step.to_string(), cell.rate.clone()];
         match cell.extent {
             Extent::Picture { width, height } => line.extend([width, height].map(|side| side.to_string())),
+            Extent::Clip { width, height, frames } => {
+                line.extend([width, height, frames].map(|count| count.to_string()));
+            }
             Extent::Sound { seconds } => line.push(seconds.to_string()),
             Extent::Mesh { faces: count } | Extent::Cloud { points: count } | Extent::Splats { splats: count } => {
                 line.push(count.to_string());

@@ -25,14 +25,16 @@ impl ImageCodec {
     /// [`Error::PackMismatch`] if it is for another pack, [`Error::Pack`] if its numbers are not those of the codec's pack, [`Error::Models`] if it is
     /// damaged or adds nothing.
     pub fn add(&mut self, pack: &Pack) -> Result<()> {
-        let book = &self.parts.codebook;
+        let book = &self.tokenizer.parts.codebook;
         let unfit =
             |what: &str| Error::Pack { what: format!("{} has another {what} than {}", pack.id(), self.pack.id()) };
         match pack.adds_to(self.pack.hash8()) {
             Some(Addition::Refiner) => {
                 let refiner = pack.refiner()?;
                 let section = &refiner.section;
-                if (section.dim, section.depth, section.stride) != (book.dim(), book.full_depth(), self.parts.stride) {
+                if (section.dim, section.depth, section.stride)
+                    != (book.dim(), book.full_depth(), self.tokenizer.parts.stride)
+                {
                     return Err(unfit("dimension, depth or stride"));
                 }
                 self.additions.refiner = Some((refiner, None));
@@ -44,13 +46,8 @@ impl ImageCodec {
                 }
                 self.additions.masked = Some((masked, None));
             }
-            Some(Addition::Video) => {
-                return Err(Error::parameter(format!(
-                    "{} is a frame decoder: videos take it, pictures do not",
-                    pack.id()
-                )));
-            }
-            None => {
+            // Pictures have no frame before.
+            Some(Addition::Video) | None => {
                 let base = pack.manifest().base().map(str::to_owned);
                 return Err(Error::PackMismatch {
                     needed: base.unwrap_or_else(|| format!("{}, which adds to none", pack.id())),
@@ -72,20 +69,20 @@ impl ImageCodec {
 
     /// How networks are told a file's rate: log2 of its bits per position over those of a full level.
     pub(super) fn rate(&self, header: &Header) -> f32 {
-        let full = self.parts.codebook.full_depth();
+        let full = self.tokenizer.parts.codebook.full_depth();
         (header.rung.bits_per_position(full) as f32 / f32::from(full)).log2()
     }
 
     /// What tokens stand for, lost ones concealed.
     pub(super) fn latents(&mut self, received: &Received, rate: f32, options: &DecodeOptions) -> Result<Vec<f32>> {
         let Received { grid, known } = received;
-        let mut latents = self.parts.codebook.dequantize(grid)?;
+        let mut latents = self.tokenizer.parts.codebook.dequantize(grid)?;
         let lacking = known.lost() > 0;
         let guess = lacking && options.conceal == Concealment::Likely;
-        let told = Told { grid, known, book: &self.parts.codebook.levels()[0], rate };
+        let told = Told { grid, known, book: &self.tokenizer.parts.codebook.levels()[0], rate };
         match &mut self.additions.masked {
             Some((pack, session)) if guess || options.heal => {
-                let session = ready(session, || Session::load(&pack.graph, self.threads))?;
+                let session = ready(session, || Session::load(&pack.graph, self.tokenizer.threads))?;
                 let seen = latents.clone();
                 if options.heal {
                     conceal::heal(&mut latents, told, &seen, |input| Ok(session.run(input)?))?;
@@ -117,7 +114,7 @@ impl ImageCodec {
         tiling: Tiling,
         (steps, bits, seed): (u8, u32, u32),
     ) -> Result<Vec<u8>> {
-        let grain = self.grain();
+        let grain = self.tokenizer.grain();
         let Some((pack, session)) = &mut self.additions.refiner else {
             return Err(Error::parameter("refining needs a refiner for the codec's pack"));
         };
@@ -129,7 +126,7 @@ impl ImageCodec {
             noise: (f64::from(section.noise) * (-beyond / f64::from(section.noise_halves)).exp2()) as f32,
             seed,
         };
-        let session = ready(session, || ConditionedSession::load(&pack.graph, self.threads))?;
+        let session = ready(session, || ConditionedSession::load(&pack.graph, self.tokenizer.threads))?;
         tiles::refine(rgb, latents, canvas, grain, tiling, how, |pictures, told| Ok(session.run(pictures, told)?))
     }
 }

@@ -9,7 +9,7 @@ use crate::alpha;
 use crate::conceal::Known;
 use crate::error::{Error, Result};
 use crate::picture::Picture;
-use crate::tiles::{Canvas, Tiling, latent_shape};
+use crate::tiles::{Canvas, Tiling};
 
 /// A decoded picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,10 +84,9 @@ impl ImageCodec {
         };
         let gray = color == Color::Gray;
         let canvas = Canvas { width, height, gray };
-        let tiling = self.tiling(latent_shape(width, height, self.parts.stride), Tiling::DECODER);
-        let mut rgb = self.synthesise(&latents, canvas, tiling)?;
+        let mut rgb = self.tokenizer.synthesise(&latents, canvas)?;
         if options.refine > 0 {
-            let bits = header.rung.bits_per_position(self.parts.codebook.full_depth());
+            let bits = header.rung.bits_per_position(self.tokenizer.parts.codebook.full_depth());
             rgb = self.refine(&rgb, &latents, canvas, Tiling::REFINER, (options.refine, bits, received.grid.crc()))?;
         }
         let block = |kind| {
@@ -117,24 +116,24 @@ impl ImageCodec {
         (width, height): (u32, u32),
         limits: &'a Limits,
     ) -> Result<TokenLayout<'a>> {
-        let (rung, codebook) = (header.rung, &self.parts.codebook);
+        let (rung, codebook) = (header.rung, &self.tokenizer.parts.codebook);
         if rung.levels > codebook.max_levels() || rung.depth > codebook.full_depth() {
             return Err(Error::corrupt(format!(
                 "tokens of {} levels and {} bits are beyond the model pack",
                 rung.levels, rung.depth
             )));
         }
-        let shape = latent_shape(width, height, self.parts.stride).grid(rung.levels);
+        let shape = self.tokenizer.grid(width, height).grid(rung.levels);
         shape.check(limits)?;
         Ok(TokenLayout {
             shape,
             depths: rung.depths(codebook.full_depth()),
             prior: match header.prior {
-                PriorKind::Trained => &self.parts.prior,
+                PriorKind::Trained => &self.tokenizer.parts.prior,
                 PriorKind::Uniform => &UniformPrior,
             },
             limits,
-            threads: self.threads,
+            threads: self.tokenizer.threads,
         })
     }
 }

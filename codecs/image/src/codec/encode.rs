@@ -12,7 +12,6 @@ use crate::error::{Error, Result};
 use crate::io::{Metadata, profile};
 use crate::picture::Picture;
 use crate::rate::{Ladder, Trial, fit, least};
-use crate::tiles::{Tiling, latent_shape};
 
 /// Bytes that an alpha plane may always take where no size is asked for.
 const LEAST_ALPHA: u64 = 256;
@@ -72,20 +71,11 @@ impl ImageCodec {
         let picture = picture.as_ref();
         let metadata = metadata_chunks(picture, options.metadata, &limits)?;
 
-        let (stride, dim) = self.grain();
-        let shape = latent_shape(picture.width, picture.height, stride);
-        let latents = self.analyse(picture, self.tiling(shape, Tiling::ENCODER))?;
-        let codebook = &self.parts.codebook;
-        let levels = usize::from(codebook.max_levels()).min(self.parts.prior.levels()) as u8;
-        let ladder = Ladder::new(
-            (self.parts.min_depth, codebook.full_depth(), levels),
-            dim,
-            self.parts.search_lambda,
-            shape.len(),
-            limits.max_tokens,
-        );
+        let shape = self.tokenizer.grid(picture.width, picture.height);
+        let latents = self.tokenizer.analyse(picture)?;
+        let ladder = self.tokenizer.ladder(shape.len());
         let attempts = Attempts {
-            parts: &self.parts,
+            parts: &self.tokenizer.parts,
             pack: self.pack_ref(),
             media: MediaShape::Image {
                 width: picture.width,
@@ -98,7 +88,7 @@ impl ImageCodec {
             extra: metadata,
             candidates: options.candidates(),
             resilient: options.resilient,
-            threads: self.threads,
+            threads: self.tokenizer.threads,
         };
         Encoding { picture, ladder, attempts, tried: 0 }.aim(options.target)
     }

@@ -3,7 +3,7 @@
 //! [`read`] yields upright 8-bit pictures: EXIF orientation is applied, 16-bit and floating-point
 //! samples are rounded, palettes looked up, the first frame of an animation taken.
 
-mod orient;
+pub mod orient;
 pub(crate) mod profile;
 mod read;
 mod samples;

@@ -1,4 +1,4 @@
-//! EXIF orientation, applied to the pixels.
+//! Orientation, as EXIF and video files ask for it, applied to the pixels.
 
 use image::metadata::Orientation;
 
@@ -6,11 +6,7 @@ use image::metadata::Orientation;
 const SQUARE: usize = 64;
 
 /// The upright plane `[y][x][N]` and its size (width, height).
-pub(super) fn apply<const N: usize>(
-    orientation: Orientation,
-    mut plane: Vec<u8>,
-    size: (u32, u32),
-) -> (Vec<u8>, (u32, u32)) {
+pub fn apply<const N: usize>(orientation: Orientation, mut plane: Vec<u8>, size: (u32, u32)) -> (Vec<u8>, (u32, u32)) {
     let (width, height) = (size.0 as usize, size.1 as usize);
     let turned = (size.1, size.0);
     let pixels = plane.as_chunks_mut::<N>().0;

@@ -7,7 +7,7 @@ const MAX_LEVELS: u8 = 4;
 
 /// What a pack offers.
 #[derive(Debug, Clone)]
-pub(crate) struct Ladder {
+pub struct Ladder {
     rungs: Vec<Rung>,
     full_depth: u8,
     dim: usize,
@@ -17,7 +17,7 @@ pub(crate) struct Ladder {
 
 impl Ladder {
     /// The ladder of `levels` levels, as far as `max_tokens` tokens allow for `positions` positions.
-    pub fn new(
+    pub(crate) fn new(
         (min_depth, full_depth, levels): (u8, u8, u8),
         dim: usize,
         lambda: f32,

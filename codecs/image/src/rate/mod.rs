@@ -3,5 +3,5 @@
 mod ladder;
 mod search;
 
-pub(crate) use ladder::Ladder;
+pub use ladder::Ladder;
 pub(crate) use search::{Trial, fit, least};

@@ -2,12 +2,15 @@
 
 mod audio;
 mod geometry;
+mod video;
 
 pub use audio::{Channels, Duration, Live};
 pub use geometry::{GeometryTier, Lattice, POINTS_OF_A_SPLAT};
+pub use video::{FULL_SCALE, VideoShape};
 
 use audio::{parse_audio, put_audio};
 use geometry::{parse_geometry, put_geometry};
+use video::{parse_video, put_video};
 
 use super::bytes::{Bytes, put_varint};
 use crate::error::{Error, Result};
@@ -102,6 +105,8 @@ pub enum MediaShape {
         /// Its length.
         duration: Duration,
     },
+    /// Pictures over time.
+    Video(VideoShape),
     /// Points, meshes.
     Geometry(GeometryTier),
 }
@@ -132,6 +137,7 @@ impl Header {
         match self.media {
             MediaShape::Image { .. } => Modality::Image,
             MediaShape::Audio { .. } => Modality::Audio,
+            MediaShape::Video(_) => Modality::Video,
             MediaShape::Geometry(_) => Modality::Geometry,
         }
     }
@@ -158,6 +164,7 @@ impl Header {
             MediaShape::Audio { rate, channels, duration } => {
                 put_audio(&mut shape, rate, channels, duration, self.rung.first_depth(MAX_DEPTH))?
             }
+            MediaShape::Video(video) => put_video(&mut shape, &video)?,
             MediaShape::Geometry(tier) => {
                 put_geometry(&mut shape, tier)?;
                 if self.needs_pack() { GEOMETRY_PACK } else { 0 }
@@ -200,8 +207,9 @@ impl Header {
         };
         let media = match modality {
             Modality::Audio => parse_audio(bytes, flags, limits)?,
+            Modality::Video => parse_video(bytes, flags, limits)?,
             Modality::Geometry => MediaShape::Geometry(parse_geometry(bytes, limits)?),
-            _ => parse_image(bytes, flags, limits)?,
+            Modality::Image => parse_image(bytes, flags, limits)?,
         };
         let (rung, prior) = if packless { (NO_RUNG, PriorKind::Uniform) } else { parse_rung(bytes)? };
         if let MediaShape::Audio { duration: Duration::Live(live), .. } = media
@@ -242,7 +250,7 @@ fn parse_modality(flags: u8) -> Result<Modality> {
         0 if flags & IMAGE_UNKNOWN != 0 => Err(Error::unsupported("unknown image flags")),
         0 => Ok(Modality::Image),
         1 => Ok(Modality::Audio),
-        2 => Err(Error::unsupported("video files")),
+        2 => Ok(Modality::Video),
         3 if flags & GEOMETRY_UNKNOWN != 0 => Err(Error::unsupported("unknown geometry flags")),
         3 if flags & (GEOMETRY_PACK | FLAG_PACK_ID) == FLAG_PACK_ID => {
             Err(Error::corrupt("a pack id stands without its hash"))
@@ -368,7 +376,7 @@ mod tests {
         assert!(matches!(parse(b"\x89PNG"), Err(Error::Unsupported { .. })));
         assert!(matches!(parse(b"TSR\x01"), Err(Error::Unsupported { .. })));
         assert!(matches!(parse(b"\xd4SR\x02"), Err(Error::Unsupported { .. })));
-        assert!(matches!(parse(b"\xd4SR\x01\x02"), Err(Error::Unsupported { .. })));
+        assert!(matches!(parse(b"\xd4SR\x01\x04"), Err(Error::Unsupported { .. })));
         assert!(matches!(parse(b"\xd4SR\x01\x41aaaaaaaa"), Err(Error::Unsupported { .. })));
     }
 }

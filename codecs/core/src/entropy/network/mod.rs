@@ -9,7 +9,7 @@ pub use tensors::{LevelTensors, PriorTensors};
 use self::session::NetworkSession;
 use self::tensors::Level;
 use super::adaptation::Adaptation;
-use super::prior::{PriorSession, TokenPrior, check_session};
+use super::prior::{Order, PriorSession, TokenPrior, check_session};
 use crate::error::{Error, Result};
 use crate::token::GridShape;
 
@@ -61,13 +61,13 @@ impl TokenPrior for NetworkPrior {
     fn fingerprint(&self) -> u64 {
         let a = self.adaptation;
         let mut hash = Fnv(self.tensors_hash);
-        for constant in [a.weight, a.node, a.agreement, a.prefix, a.memory] {
+        for constant in [a.weight, a.node, a.agreement, a.prefix, a.follow, a.memory] {
             hash.bytes(&constant.to_le_bytes());
         }
         hash.0
     }
 
-    fn session<'a>(&'a self, shape: GridShape, depths: &[u8]) -> Result<Box<dyn PriorSession + 'a>> {
+    fn walk<'a>(&'a self, shape: GridShape, depths: &[u8], order: Order) -> Result<Box<dyn PriorSession + 'a>> {
         check_session(shape, depths)?;
         if depths.len() > self.levels.len() {
             return Err(Error::mismatch(format!(
@@ -84,7 +84,7 @@ impl TokenPrior for NetworkPrior {
                 )));
             }
         }
-        Ok(Box::new(NetworkSession::new(&self.levels, self.adaptation, shape, depths)))
+        Ok(Box::new(NetworkSession::new(&self.levels, self.adaptation, (shape, order), depths)))
     }
 }
 

@@ -4,7 +4,7 @@ use super::kernel::{dot, padded, widen};
 use super::tensors::Level;
 use crate::entropy::adaptation::Adaptation;
 use crate::entropy::mixer::{Mixer, NEIGHBOURS, Prediction};
-use crate::entropy::prior::PriorSession;
+use crate::entropy::prior::{Order, PriorSession};
 use crate::token::GridShape;
 
 /// Greatest magnitude of the network's log odds, in units of 2^-8 nat.
@@ -13,14 +13,16 @@ const STRETCHED_MAX: i64 = 2047;
 /// A walk over one grid.
 pub(super) struct NetworkSession<'a> {
     levels: &'a [Level],
-    adaptation: Adaptation,
     shape: GridShape,
+    order: Order,
     depths: Vec<u8>,
     /// Tokens observed so far, in coding order.
     tokens: Vec<u16>,
     at: Position,
-    /// What the tokens of the current level have taught.
-    mixer: Mixer,
+    /// Per level, what its tokens have taught.
+    mixers: Vec<Mixer>,
+    /// What the current token is expected to be.
+    expected: Option<u16>,
     /// Whether `second` holds the activations for the current position.
     is_ready: bool,
     input: Vec<i16>,
@@ -41,15 +43,16 @@ struct Position {
 
 impl<'a> NetworkSession<'a> {
     /// Starts at the first token. The caller has checked shape and depths against the levels.
-    pub fn new(levels: &'a [Level], adaptation: Adaptation, shape: GridShape, depths: &[u8]) -> Self {
+    pub fn new(levels: &'a [Level], adaptation: Adaptation, (shape, order): (GridShape, Order), depths: &[u8]) -> Self {
         let mut session = Self {
             levels,
-            adaptation,
             shape,
+            order,
             depths: depths.to_vec(),
             tokens: Vec::new(),
             at: Position::default(),
-            mixer: Mixer::new(depths[0], adaptation),
+            mixers: depths.iter().map(|&depth| Mixer::new(depth, adaptation)).collect(),
+            expected: None,
             is_ready: false,
             input: Vec::new(),
             first: Vec::new(),
@@ -60,20 +63,23 @@ impl<'a> NetworkSession<'a> {
         session
     }
 
-    /// Sizes the buffers for the current level and forgets what other levels taught.
+    /// Sizes the buffers for the current level.
     fn enter_level(&mut self) {
         let level = &self.levels[self.at.level];
         let depth = self.depths[self.at.level];
-        self.mixer = Mixer::new(depth, self.adaptation);
         self.input = vec![0; padded(level.slots.len() * level.embed_width)];
         self.first = vec![0; level.first.outputs()];
         self.second = vec![0; level.second.outputs()];
         self.path = vec![Prediction::default(); usize::from(depth)];
     }
 
-    /// Number of decoded tokens that precede the current level.
-    fn level_start(&self, level: usize) -> usize {
-        level * self.shape.t as usize * self.shape.y as usize * self.shape.x as usize
+    /// Number of tokens that precede a level of a frame in coding order.
+    fn plane_start(&self, level: usize, t: usize) -> usize {
+        let planes = match self.order {
+            Order::ByLevel => level * self.shape.t as usize + t,
+            Order::ByFrame => t * self.depths.len() + level,
+        };
+        planes * self.shape.y as usize * self.shape.x as usize
     }
 
     /// The token at an offset from the current position, at `level`, if the grid has one.
@@ -85,8 +91,7 @@ impl<'a> NetworkSession<'a> {
         let t = shift(self.at.t, dt, self.shape.t)?;
         let y = shift(self.at.y, dy, self.shape.y)?;
         let x = shift(self.at.x, dx, self.shape.x)?;
-        let row = t * self.shape.y as usize + y;
-        let index = self.level_start(level) + row * self.shape.x as usize + x;
+        let index = self.plane_start(level, t) + y * self.shape.x as usize + x;
         self.tokens.get(index).copied()
     }
 
@@ -106,7 +111,7 @@ impl<'a> NetworkSession<'a> {
         level.second.apply(&self.first, &mut self.second);
         let here = |(dt, dy, dx): (i8, i8, i8)| self.neighbour(self.at.level, dt.into(), dy.into(), dx.into());
         let neighbours = NEIGHBOURS.map(here);
-        self.mixer.start(neighbours);
+        self.mixers[self.at.level].start(neighbours, self.expected);
         self.is_ready = true;
     }
 
@@ -118,17 +123,20 @@ impl<'a> NetworkSession<'a> {
         let weights = &level.node[node * level.node_width..][..level.node_width];
         let sum = level.node_bias[node] + dot(weights, &self.second);
         let stretched = level.node_scale.apply(sum, -STRETCHED_MAX, STRETCHED_MAX);
-        let prediction = self.mixer.predict(node, stretched);
+        let prediction = self.mixers[self.at.level].predict(node, stretched);
         self.path[node.ilog2() as usize] = prediction;
         prediction
     }
 
     fn is_finished(&self) -> bool {
-        self.at.level == self.depths.len()
+        self.at.level == self.depths.len() || self.at.t == self.shape.t
     }
 
-    fn advance(&mut self) {
+    /// Takes the current token and goes on to the next.
+    fn advance(&mut self, token: u16) {
+        self.tokens.push(token);
         self.is_ready = false;
+        self.expected = None;
         self.at.x += 1;
         if self.at.x < self.shape.x {
             return;
@@ -139,12 +147,13 @@ impl<'a> NetworkSession<'a> {
             return;
         }
         self.at.y = 0;
-        self.at.t += 1;
-        if self.at.t < self.shape.t {
-            return;
+        let (frames, levels) = (self.shape.t, self.depths.len());
+        match self.order {
+            Order::ByLevel if self.at.t + 1 < frames => self.at.t += 1,
+            Order::ByLevel => (self.at.t, self.at.level) = (0, self.at.level + 1),
+            Order::ByFrame if self.at.level + 1 < levels => self.at.level += 1,
+            Order::ByFrame => (self.at.t, self.at.level) = (self.at.t + 1, 0),
         }
-        self.at.t = 0;
-        self.at.level += 1;
         if !self.is_finished() {
             self.enter_level();
         }
@@ -171,10 +180,20 @@ impl PriorSession for NetworkSession<'_> {
             if !self.is_ready || prediction.node != below >> 1 {
                 prediction = self.predict(below >> 1);
             }
-            self.mixer.learn(&prediction, below & 1 == 1);
+            self.mixers[self.at.level].learn(&prediction, below & 1 == 1);
         }
         self.path.fill(Prediction::default());
-        self.tokens.push((leaf - (1 << depth)) as u16);
-        self.advance();
+        self.advance((leaf - (1 << depth)) as u16);
+    }
+
+    fn skip(&mut self, token: u16) {
+        if !self.is_finished() {
+            self.advance(token);
+        }
+    }
+
+    fn expect(&mut self, token: u16) {
+        self.expected = Some(token);
+        self.is_ready = false;
     }
 }

@@ -1,0 +1,192 @@
+//! Videos to `.tsr` files.
+
+use std::{
+    fs::File,
+    io::{self, Cursor, Read},
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use clap::Args;
+use serde::Serialize;
+use tessera_core::Rung;
+use tessera_video::{
+    EncodeOptions, Source as Frames, Target,
+    io::{ReadOptions, open, pictures::Pattern, y4m},
+};
+
+use crate::{
+    engine::{PackHandle, Shared},
+    explain,
+    failure::{Exit, Failure, Result},
+    files::{Job, Kind, Output, Sink, Source},
+    print,
+};
+
+/// Options for videos.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Videos")]
+pub struct VideoArgs {
+    /// Seconds of a group of pictures at most; a file can be entered where one begins
+    #[arg(long, value_name = "SECONDS", default_value_t = 4.0, value_parser = parse_seconds)]
+    pub gop: f64,
+
+    /// Sides of the frames that are coded, in eighths of the source's; what the target suggests if absent
+    #[arg(long, value_name = "1-8", value_parser = clap::value_parser!(u8).range(1..=8))]
+    pub eighths: Option<u8>,
+}
+
+fn parse_seconds(text: &str) -> std::result::Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.01..=3600.0).contains(seconds));
+    seconds.ok_or_else(|| "a group of pictures takes a number of seconds above 0, such as 2".to_owned())
+}
+
+/// A video that is to be read frame by frame.
+pub enum Input {
+    File(PathBuf),
+    /// Standard input, of which these bytes were read to see what it is.
+    Pipe(Vec<u8>),
+}
+
+impl Input {
+    /// Whether a source is a video; else what was read of it to see that, which standard input will not give again.
+    pub fn of(source: &Source) -> Result<std::result::Result<Self, Vec<u8>>> {
+        let mut start = Vec::new();
+        let most = y4m::MAGIC.len() as u64;
+        match source {
+            Source::Stdin => {
+                io::stdin().lock().take(most).read_to_end(&mut start).map_err(|error| {
+                    Failure::new(Exit::Failed, format!("cannot read it ({error})"), "check what is piped in").at(source)
+                })?;
+                Ok(if Kind::of(&start) == Some(Kind::Video) { Ok(Self::Pipe(start)) } else { Err(start) })
+            }
+            Source::File(path) => {
+                let numbered = Pattern::of_path(path).is_some() && !path.exists();
+                // What cannot be read says so when it is read as something else.
+                let read = File::open(path).and_then(|file| file.take(most).read_to_end(&mut start));
+                let video = numbered || read.is_ok() && Kind::of(&start) == Some(Kind::Video);
+                Ok(if video { Ok(Self::File(path.clone())) } else { Err(Vec::new()) })
+            }
+            Source::Slice { .. } => Ok(Err(Vec::new())),
+        }
+    }
+
+    fn open(self) -> Result<Box<dyn Frames>> {
+        let options = ReadOptions::default();
+        let opened = match self {
+            Self::File(path) => open(&path, &options),
+            Self::Pipe(start) => y4m::Reader::new(Cursor::new(start).chain(io::stdin()), &options)
+                .map(|reader| Box::new(reader) as Box<dyn Frames>),
+        };
+        opened.map_err(|error| explain::video(&error))
+    }
+}
+
+/// One encoded video, as `--json` reports it.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    input: String,
+    output: String,
+    width: u32,
+    height: u32,
+    frames: u64,
+    /// Groups of pictures.
+    gops: u32,
+    /// Of the video.
+    duration: f64,
+    bytes: u64,
+    bpp: f64,
+    bits_per_second: f64,
+    pack: String,
+    levels: u8,
+    depth: u8,
+    lambda: f32,
+    /// Sides of the coded frames in eighths of the source's.
+    eighths: u8,
+    /// Mean bits of key frames and of others.
+    key_bits: f64,
+    inter_bits: f64,
+    /// Share of tokens that frames change.
+    changed: f64,
+    /// Reading and encoding; the model is loaded on the way.
+    seconds: f64,
+}
+
+/// What a video shall become.
+pub struct Wanted {
+    pub target: Target,
+    pub effort: u8,
+    pub video: VideoArgs,
+}
+
+pub fn encode(
+    shared: &Shared,
+    pack: &PackHandle,
+    job: &Job,
+    input: Input,
+    wanted: &Wanted,
+    output: Output,
+) -> Result<Report> {
+    let codec = shared.video_codec(pack)?;
+    let options = EncodeOptions {
+        target: wanted.target,
+        eighths: wanted.video.eighths,
+        gop_seconds: wanted.video.gop,
+        effort: wanted.effort,
+        ..EncodeOptions::default()
+    };
+    let start = Instant::now();
+    let mut frames = input.open()?;
+    let (width, height) = (frames.info().width, frames.info().height);
+    let mut encode =
+        |out: &mut dyn io::Write| codec.encode(&mut *frames, out, &options).map_err(|error| explain::video(&error));
+    let encoded = match &job.sink {
+        Sink::Stdout => encode(&mut io::stdout().lock())?,
+        sink => output.make(sink, |path: &Path| {
+            let file = File::create(path).map_err(|error| Failure::write(path, &error))?;
+            encode(&mut io::BufWriter::new(file))
+        })?,
+    };
+    let Rung { levels, depth } = encoded.rung;
+    Ok(Report {
+        input: job.source.to_string(),
+        output: job.sink.to_string(),
+        width,
+        height,
+        frames: encoded.frames,
+        gops: encoded.gops,
+        duration: encoded.seconds,
+        bytes: encoded.bytes,
+        bpp: encoded.bpp,
+        bits_per_second: encoded.bits_per_second,
+        pack: pack.id().to_owned(),
+        levels,
+        depth,
+        lambda: encoded.lambda,
+        eighths: encoded.eighths,
+        key_bits: encoded.tally.key_bits,
+        inter_bits: encoded.tally.inter_bits,
+        changed: encoded.tally.changed,
+        seconds: start.elapsed().as_secs_f64(),
+    })
+}
+
+impl Report {
+    pub fn line(&self) -> String {
+        format!(
+            "{} -> {}  {} frames, {:.1} s  {} bytes  {:.5} bpp, {} bit/s  rung {}x{} at {}/8  {:.2} s, {:.1} frames/s",
+            self.input,
+            self.output,
+            print::grouped(self.frames),
+            self.duration,
+            print::grouped(self.bytes),
+            self.bpp,
+            print::grouped(self.bits_per_second.round() as u64),
+            self.levels,
+            self.depth,
+            self.eighths,
+            self.seconds,
+            self.frames as f64 / self.seconds.max(1e-6)
+        )
+    }
+}

@@ -1,0 +1,231 @@
+//! Encoding.
+
+use std::io::Write;
+
+use tessera_core::container::{FULL_SCALE, Header, MediaShape, PriorKind, VideoShape};
+use tessera_core::{LatentShape, Rung};
+
+use super::coding::{Choosing, Coded, code};
+use super::rate::{self, Budget, Trial};
+use super::writing::{Writing, Written};
+use super::{EncodeOptions, Tally, Target, VideoCodec};
+use crate::error::Result;
+use crate::frame::{Source, StreamInfo};
+use crate::gop::Gop;
+use crate::pool::Pool;
+use crate::store::Store;
+
+/// An encoded video and where its bytes went.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Encoded {
+    /// Frames.
+    pub frames: u64,
+    /// Groups of pictures.
+    pub gops: u32,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// Bits of the file per pixel of all frames.
+    pub bpp: f64,
+    /// Bits of the file per second.
+    pub bits_per_second: f64,
+    /// Seconds from the first frame to the end of the last.
+    pub seconds: f64,
+    /// Rung of the tokens.
+    pub rung: Rung,
+    /// Squared latent distance that a bit was worth.
+    pub lambda: f32,
+    /// Sides of the coded frames in eighths of those shown.
+    pub eighths: u8,
+    /// What its frames cost.
+    pub tally: Tally,
+    /// Mean squared error of the latents, per value.
+    pub latent_error: f64,
+    /// Times that all groups were coded.
+    pub attempts: u32,
+}
+
+impl VideoCodec {
+    /// Encodes a video to a `.tsr` file, group by group.
+    ///
+    /// With a quality or a rung, memory does not grow with the video. With a number of bytes, latents wait in a temporary file that has no name, and
+    /// the coded groups in memory, until it is known what a bit is worth. The same frames, pack and options give the same bytes for any number of threads, on machines whose
+    /// ONNX Runtime computes alike.
+    ///
+    /// # Errors
+    /// [`Error::Video`](crate::Error::Video) if the source fails, has no frames or its times do not rise, or the file cannot be written;
+    /// [`Error::TooSmall`](crate::Error::TooSmall) for an impossible [`Target::Size`]; [`Error::Parameter`](crate::Error::Parameter) for options out of
+    /// range; [`Error::Image`](crate::Error::Image) if ONNX Runtime is missing or fails.
+    pub fn encode(&self, source: &mut dyn Source, out: &mut dyn Write, options: &EncodeOptions) -> Result<Encoded> {
+        options.check()?;
+        let shape = self.shape(source.info(), options);
+        let (width, height) = shape.coded();
+        let grid = self.tokenizer.grid(width, height);
+        let ladder = self.tokenizer.ladder(grid.len());
+        let (rung, lambda) = match options.target {
+            Target::Quality(quality) => rate::of_quality(&ladder, quality),
+            Target::Rung { rung, lambda } => (rung, lambda.unwrap_or_else(|| rate::usual_lambda(&ladder, rung))),
+            Target::Bpp(_) | Target::BitsPerSecond(_) | Target::Size(_) => {
+                return self.encode_within(source, out, options, &shape, grid);
+            }
+        };
+        let choosing = Choosing { rung, lambda, candidates: options.candidates(), sticky: options.sticky };
+        let header = self.header(&shape, rung);
+        let written = self.coding(grid, choosing, |coders| {
+            let mut file = Writing::new(out, &header, grid.len())?;
+            self.analyse(source, &shape, options.gop_seconds, rung.levels, |gop| {
+                if coders.is_full()
+                    && let Some(coded) = coders.take()
+                {
+                    file.put(&coded?)?;
+                }
+                coders.put(gop);
+                Ok(())
+            })?;
+            while let Some(coded) = coders.take() {
+                file.put(&coded?)?;
+            }
+            file.finish()
+        })?;
+        Ok(self.encoded(written, &shape, choosing, 1))
+    }
+
+    /// Encodes to a number of bytes.
+    fn encode_within(
+        &self,
+        source: &mut dyn Source,
+        out: &mut dyn Write,
+        options: &EncodeOptions,
+        shape: &VideoShape,
+        grid: LatentShape,
+    ) -> Result<Encoded> {
+        let ladder = self.tokenizer.ladder(grid.len());
+        let mut store = Store::new()?;
+        let levels = ladder.rungs().last().map_or(1, |rung| rung.levels);
+        self.analyse(source, shape, options.gop_seconds, levels, |gop| store.put(&gop))?;
+        let frames = store.frames();
+        let pixels = f64::from(shape.width) * f64::from(shape.height) * frames as f64;
+        let seconds = store.ticks() as f64 * f64::from(shape.tick.0) / f64::from(shape.tick.1);
+        let budget = match options.target {
+            Target::Size(bytes) => Budget { bytes, strict: true },
+            Target::BitsPerSecond(bits) => Budget { bytes: (f64::from(bits) * seconds / 8.0) as u64, strict: false },
+            Target::Bpp(bpp) => Budget { bytes: (bpp * pixels / 8.0) as u64, strict: false },
+            Target::Quality(_) | Target::Rung { .. } => Budget { bytes: 0, strict: false },
+        };
+        let mut attempts = 0;
+        let trial = rate::fit(&ladder, budget, frames * grid.len(), |rung, lambda| {
+            attempts += 1;
+            let how = Choosing { rung, lambda, candidates: options.candidates(), sticky: options.sticky };
+            let coded = self.coding(grid, how, |coders| {
+                let mut all = Vec::new();
+                for n in 0..store.len() {
+                    if coders.is_full() {
+                        all.extend(coders.take().transpose()?);
+                    }
+                    coders.put(store.get(n)?);
+                }
+                while let Some(coded) = coders.take() {
+                    all.push(coded?);
+                }
+                Ok(all)
+            })?;
+            let bytes = self.write(&mut std::io::sink(), shape, rung, grid, &coded)?.bytes;
+            Ok(Trial { rung, lambda, bytes, coded })
+        })?;
+        let how = Choosing {
+            rung: trial.rung,
+            lambda: trial.lambda,
+            candidates: options.candidates(),
+            sticky: options.sticky,
+        };
+        let written = self.write(out, shape, trial.rung, grid, &trial.coded)?;
+        Ok(self.encoded(written, shape, how, attempts))
+    }
+
+    fn write(
+        &self,
+        out: &mut dyn Write,
+        shape: &VideoShape,
+        rung: Rung,
+        grid: LatentShape,
+        coded: &[Coded],
+    ) -> Result<Written> {
+        let mut file = Writing::new(out, &self.header(shape, rung), grid.len())?;
+        coded.iter().try_for_each(|coded| file.put(coded))?;
+        file.finish()
+    }
+
+    /// Runs what hands groups to coders.
+    fn coding<T>(
+        &self,
+        grid: LatentShape,
+        how: Choosing,
+        run: impl FnOnce(&mut Pool<Gop, Coded>) -> Result<T>,
+    ) -> Result<T> {
+        let tokenizer = &self.tokenizer;
+        std::thread::scope(|scope| {
+            let work = move |(): &mut (), gop: Gop| code(tokenizer, &gop, grid, &how);
+            run(&mut Pool::new(scope, self.threads, self.threads + 1, || (), work))
+        })
+    }
+
+    fn header(&self, shape: &VideoShape, rung: Rung) -> Header {
+        Header { pack: self.pack_ref(), rung, prior: PriorKind::Trained, media: MediaShape::Video(*shape) }
+    }
+
+    /// Size, clock and scale of what is coded.
+    fn shape(&self, info: &StreamInfo, options: &EncodeOptions) -> VideoShape {
+        let suggested = match options.target {
+            Target::Quality(quality) => rate::scale_of_quality(quality),
+            Target::Rung { .. } => FULL_SCALE,
+            Target::Bpp(bpp) => rate::scale_of_bpp(bpp),
+            Target::BitsPerSecond(bits) => rate::scale_of_bpp(f64::from(bits) / pixels_per_second(info)),
+            Target::Size(bytes) => {
+                let seconds = info.duration.map(|ticks| ticks as f64 * seconds_of_tick(info)).or_else(|| {
+                    let rate = info.frame_rate?;
+                    Some(info.frames? as f64 * f64::from(rate.den) / f64::from(rate.num))
+                });
+                // Of a video of unknown length, what most sizes suggest.
+                let bpp = seconds.map(|seconds| 8.0 * bytes as f64 / (pixels_per_second(info) * seconds.max(0.01)));
+                rate::scale_of_bpp(bpp.unwrap_or(0.005))
+            }
+        };
+        VideoShape {
+            width: info.width,
+            height: info.height,
+            tick: (info.time_base.num, info.time_base.den),
+            rate: info.frame_rate.map(|rate| (rate.num, rate.den)),
+            eighths: options.eighths.unwrap_or(suggested),
+        }
+    }
+
+    fn encoded(&self, written: Written, shape: &VideoShape, how: Choosing, attempts: u32) -> Encoded {
+        let (width, height) = shape.coded();
+        let values = self.tokenizer.grid(width, height).len() as usize * self.tokenizer.codebook().dim();
+        let seconds = written.ticks as f64 * f64::from(shape.tick.0) / f64::from(shape.tick.1);
+        let (frames, bits) = (written.frames as f64, 8.0 * written.bytes as f64);
+        Encoded {
+            frames: written.frames,
+            gops: written.gops,
+            bytes: written.bytes,
+            bpp: bits / (f64::from(shape.width) * f64::from(shape.height) * frames),
+            bits_per_second: bits / seconds,
+            seconds,
+            rung: how.rung,
+            lambda: how.lambda,
+            eighths: shape.eighths,
+            tally: written.tally,
+            latent_error: written.error / (values as f64 * frames),
+            attempts,
+        }
+    }
+}
+
+fn seconds_of_tick(info: &StreamInfo) -> f64 {
+    f64::from(info.time_base.num) / f64::from(info.time_base.den)
+}
+
+/// Pixels a second; of a video without a nominal rate, as if it had 25 frames.
+fn pixels_per_second(info: &StreamInfo) -> f64 {
+    let rate = info.frame_rate.map_or(25.0, |rate| f64::from(rate.num) / f64::from(rate.den));
+    f64::from(info.width) * f64::from(info.height) * rate
+}

@@ -1,0 +1,77 @@
+//! What a file holds, without a model pack.
+
+use tessera_core::container::{self, ChunkKind, GopIndex, GopTimes, Header, MediaShape, VideoShape};
+use tessera_core::{Error as Core, Limits};
+
+use crate::error::{Error, Result};
+use crate::frame::{Rational, StreamInfo};
+
+/// What a video file says of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inspection {
+    /// Pack, rung and media shape.
+    pub header: Header,
+    /// Size, clock and scale.
+    pub shape: VideoShape,
+    /// Frames, as far as the file is whole.
+    pub frames: u64,
+    /// Frames of each group.
+    pub gops: Vec<u32>,
+    /// Seconds from the first frame to the end of the last.
+    pub seconds: f64,
+    /// Bytes of groups: times and coded tokens.
+    pub gop_bytes: u64,
+    /// The video as a source of frames would announce it.
+    pub info: StreamInfo,
+}
+
+/// Reads what a video file says of itself. Only the chunks' checksums are verified, not the tokens.
+///
+/// # Errors
+/// [`Error::Core`] if it is no whole `.tsr` file of a video; with `salvage`, only if not even the header is there.
+pub fn inspect(bytes: &[u8], limits: &Limits, salvage: bool) -> Result<Inspection> {
+    let (header, chunks) = if salvage {
+        let found = container::salvage(bytes, limits)?;
+        (found.header, found.chunks)
+    } else {
+        let file = container::read(bytes, limits)?;
+        (file.header, file.chunks)
+    };
+    let shape = shape_of(&header)?;
+    let mut gops = Vec::new();
+    let (mut end, mut gop_bytes) = (0, 0);
+    for chunk in chunks.iter().filter(|chunk| chunk.kind == ChunkKind::Gop) {
+        let (times, _) = GopTimes::split(&chunk.payload)?;
+        gops.push(times.ticks.len() as u32);
+        end = end.max(times.end());
+        gop_bytes += chunk.payload.len() as u64;
+    }
+    if let Some(index) = GopIndex::of_file(bytes, limits) {
+        end = end.max(index.end);
+    }
+    let frames = gops.iter().map(|&frames| u64::from(frames)).sum();
+    let info = StreamInfo { frames: Some(frames), duration: Some(end as i64), ..info_of(&shape) };
+    let seconds = end as f64 * f64::from(shape.tick.0) / f64::from(shape.tick.1);
+    Ok(Inspection { header, shape, frames, gops, seconds, gop_bytes, info })
+}
+
+/// What a file's frames are.
+pub(super) fn shape_of(header: &Header) -> Result<VideoShape> {
+    match header.media {
+        MediaShape::Video(shape) => Ok(shape),
+        _ => Err(Error::Core(Core::Unsupported { what: "the file holds no video".to_owned() })),
+    }
+}
+
+/// The video as a source of frames would announce it.
+pub(super) fn info_of(shape: &VideoShape) -> StreamInfo {
+    let fraction = |(num, den)| Rational { num, den };
+    StreamInfo {
+        width: shape.width,
+        height: shape.height,
+        time_base: fraction(shape.tick),
+        frame_rate: shape.rate.map(fraction),
+        frames: None,
+        duration: None,
+    }
+}

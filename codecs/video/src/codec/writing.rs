@@ -1,0 +1,79 @@
+//! A file on its way out.
+
+use std::io::Write;
+
+use tessera_core::container::{FileWriter, GopEntry, GopIndex, Header};
+
+use super::Tally;
+use super::coding::Coded;
+use crate::error::{Error, Result};
+
+/// Writes groups as they come, then the index.
+pub(super) struct Writing<'a> {
+    out: &'a mut dyn Write,
+    file: FileWriter,
+    index: GopIndex,
+    tally: Tally,
+    /// Places of a frame.
+    places: u64,
+    error: f64,
+}
+
+/// What was written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Written {
+    pub gops: u32,
+    pub frames: u64,
+    /// From the first frame to the end of the last.
+    pub ticks: u64,
+    pub bytes: u64,
+    pub tally: Tally,
+    /// Squared latent error.
+    pub error: f64,
+}
+
+impl<'a> Writing<'a> {
+    /// Writes the header.
+    pub fn new(out: &'a mut dyn Write, header: &Header, places: u64) -> Result<Self> {
+        let (file, bytes) = FileWriter::new(header)?;
+        let mut writing = Self { out, file, index: GopIndex::default(), tally: Tally::default(), places, error: 0.0 };
+        writing.write(&bytes)?;
+        Ok(writing)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.out.write_all(bytes).map_err(|error| unwritable(&error))
+    }
+
+    /// Writes the next group.
+    pub fn put(&mut self, coded: &Coded) -> Result<()> {
+        let entry = GopEntry { offset: self.file.offset(), ..coded.entry };
+        let bytes = self.file.chunk(&coded.chunk)?;
+        self.write(&bytes)?;
+        self.index.entries.push(entry);
+        self.index.end = coded.end;
+        self.error += coded.error;
+        self.tally.add(&coded.tally.bits, &coded.tally.changed, self.places);
+        Ok(())
+    }
+
+    /// Writes the index.
+    pub fn finish(mut self) -> Result<Written> {
+        let offset = self.file.offset();
+        let last = self.file.clone().last(&self.index.chunk()?)?;
+        self.write(&last)?;
+        self.out.flush().map_err(|error| unwritable(&error))?;
+        Ok(Written {
+            gops: self.index.entries.len() as u32,
+            frames: self.index.frames(),
+            ticks: self.index.end,
+            bytes: offset + last.len() as u64,
+            tally: self.tally.means(),
+            error: self.error,
+        })
+    }
+}
+
+fn unwritable(error: &std::io::Error) -> Error {
+    Error::video(format!("cannot write it ({error}); check the disk and the folder's permissions"))
+}
