@@ -1,6 +1,5 @@
 //! Frames of several tokens, and packs that look ahead. Without a prior, so that the bytes of a frame follow from its bits.
 
-use std::fs;
 use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
@@ -9,22 +8,15 @@ use tessera_core::container::{self, MediaShape};
 use tessera_core::{Limits, Rung};
 use tessera_models::Pack;
 
-use crate::fixture::{bits as bits_of, codec, mono, pack, pack_path, speech};
+use crate::fixture::{bits as bits_of, codec, edited, mono, speech};
 
 const LOOKAHEAD: u64 = 2;
 
 /// The speech pack without its prior.
 static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
-    let (pack, folder) = (pack(), tempfile::tempdir().unwrap());
-    let mut parts = manifest_text().split("[[part]]").map(str::to_owned).collect::<Vec<_>>();
-    parts.retain(|part| !part.contains("file = \"prior.safetensors\""));
-    let text =
-        parts.join("[[part]]").replace("prior = \"prior.safetensors\"\n", "").replace("speech-16k", "two-levels");
-    fs::write(folder.path().join("pack.toml"), text).unwrap();
-    for part in pack.manifest().parts.iter().filter(|part| part.file != "prior.safetensors") {
-        fs::write(folder.path().join(&part.file), pack.part(&part.file).unwrap()).unwrap();
-    }
-    folder
+    let change =
+        |text: String| text.replace("prior = \"prior.safetensors\"\n", "").replace("\nbits = 16\n", "\nbits = 17\n");
+    edited(|text| change(text).replace("speech-16k", "two-levels"), &["prior.safetensors"])
 });
 
 static TWO: LazyLock<AudioCodec> = LazyLock::new(|| {
@@ -32,13 +24,6 @@ static TWO: LazyLock<AudioCodec> = LazyLock::new(|| {
     pack.verify().unwrap();
     AudioCodec::new(Arc::new(pack), CodecOptions { threads: 2 }).unwrap()
 });
-
-/// The manifest as it lies in the archive.
-fn manifest_text() -> String {
-    let bytes = fs::read(pack_path()).unwrap();
-    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
-    std::io::read_to_string(archive.by_name("pack.toml").unwrap()).unwrap()
-}
 
 fn coded(sound: &[f32], bits: u8) -> Vec<u16> {
     let mut encoder = TWO.stream_encoder(bits).unwrap();
