@@ -9,12 +9,13 @@ use tessera_image::Ladder;
 use super::coding::Coded;
 use crate::error::{Error, Result};
 
-/// Lambda over what a bit is worth in pictures: a token of a video is there in many frames.
-const WORTH: f32 = 1.0;
-/// Bits per place and frame at which a rung of so many bits per place is used: a place changes every few frames.
-const SHARE: f64 = 0.08;
-/// Greatest and least factors on a rung's own lambda.
-const RANGE: (f32, f32) = (1.0 / 64.0, 4096.0);
+/// Lambda over what a bit is worth in pictures: a token of a video is there in many frames, and fine tokens that stay are worth more than coarse ones
+/// that come and go.
+const WORTH: f32 = 50.0;
+/// Bits per place and frame over those of a rung at its usual lambda: a place changes every few frames.
+const SHARE: f64 = 0.15;
+/// Greatest and least factors on a rung's usual lambda.
+const RANGE: (f32, f32) = (1.0 / 64.0, 512.0);
 /// Codings of all groups, at most.
 const TRIES: u32 = 9;
 /// How close to the target is close enough, as a share.
@@ -86,7 +87,8 @@ pub(super) fn fit(
         let (mut low, mut high) = (RANGE.0.ln(), RANGE.1.ln());
         let mut next = 0.0f32;
         for _ in 0..TRIES {
-            let trial = attempt(rung, own * next.exp())?;
+            let tried = next;
+            let trial = attempt(rung, own * tried.exp())?;
             let ratio = trial.bytes as f64 / budget.bytes as f64;
             if trial.bytes <= budget.bytes {
                 high = next;
@@ -109,9 +111,12 @@ pub(super) fn fit(
                 // Twice lambda saves about a quarter.
                 _ => next + 2.0 * (ratio.ln() as f32).clamp(-1.5, 1.5) + if over.is_some() { 0.2 } else { -0.2 },
             };
-            if next <= RANGE.0.ln() || next >= RANGE.1.ln() || high - low < 1e-3 {
+            // A bound that was tried is the end of it.
+            let bounded = next.clamp(RANGE.0.ln(), RANGE.1.ln());
+            if bounded == tried || high - low < 1e-3 {
                 break;
             }
+            next = bounded;
         }
         match (under, over) {
             (Some(under), Some(over)) => return Ok(merged(under, &over, budget.bytes)),
