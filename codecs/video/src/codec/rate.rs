@@ -17,7 +17,7 @@ const SHARE: f64 = 0.15;
 /// Greatest and least factors on a rung's usual lambda.
 const RANGE: (f32, f32) = (1.0 / 64.0, 512.0);
 /// Codings of all groups, at most.
-const TRIES: u32 = 9;
+const TRIES: u32 = 12;
 /// How close to the target is close enough, as a share.
 const CLOSE: f64 = 0.01;
 
@@ -106,7 +106,7 @@ pub(super) fn fit(
                 (Some(over), Some(under)) => {
                     let log = |bytes: u64| (bytes as f64).ln();
                     let share = (log(over.bytes) - log(budget.bytes)) / (log(over.bytes) - log(under.bytes));
-                    low + (high - low) * (share as f32).clamp(0.1, 0.9)
+                    low + (high - low) * (share as f32).clamp(0.25, 0.75)
                 }
                 // Twice lambda saves about a quarter.
                 _ => next + 2.0 * (ratio.ln() as f32).clamp(-1.5, 1.5) + if over.is_some() { 0.2 } else { -0.2 },

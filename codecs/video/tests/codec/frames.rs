@@ -28,7 +28,7 @@ fn frames_come_back_alike_at_their_times() {
     assert_eq!(kept.end, Some(59));
     assert!((decoded.seconds - 0.59).abs() < 1e-9);
     for (frame, was) in kept.frames.iter().zip(&clip.frames) {
-        assert!(error(&frame.rgb, &was.rgb) < 200.0, "{}", error(&frame.rgb, &was.rgb));
+        assert!(error(&frame.rgb, &was.rgb) < 400.0, "{}", error(&frame.rgb, &was.rgb));
     }
 }
 
