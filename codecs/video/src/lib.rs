@@ -17,6 +17,7 @@ pub mod io;
 mod mark;
 mod pool;
 mod scale;
+mod side;
 mod store;
 
 pub use codec::{
@@ -25,3 +26,4 @@ pub use codec::{
 };
 pub use error::{Error, Result};
 pub use frame::{Frame, Rational, Sink, Source, StreamInfo};
+pub use side::{SideSound, SoundForm};
