@@ -3,8 +3,8 @@
 //! A *pack* is everything that one codec needs to know: ONNX graphs, codebook, trained prior, licence and model card, held
 //! together by a manifest (`pack.toml`) that carries the SHA-256 of every part. The first eight bytes of the manifest's own
 //! SHA-256 name the pack inside coded files, so a file can say exactly which weights it needs. A *metric pack* is found and
-//! verified like any other, but holds one graph that compares two pictures or listens to a sound. A *refiner* and a *masked-token
-//! model* are packs that add a graph to an image pack and name it by hash.
+//! verified like any other, but holds one graph that compares two pictures or listens to a sound. A *refiner*, a *masked-token
+//! model* and a *frame decoder* are packs that add a graph to an image pack and name it by hash.
 //!
 //! `fetch` (a cargo feature) gets published models by name: a registry says where their files lie and what proves them whole.
 //!
@@ -39,7 +39,7 @@ pub use error::{Error, Result};
 pub use pack::{
     Addition, AudioPack, AudioSection, Graph, ImagePack, ImageSection, Manifest, MaskedPack, MaskedSection,
     MetricInput, MetricSection, Pack, Part, PictureInput, RefinerPack, RefinerSection, SoundFeatures, SoundInput,
-    WholeGraphs, WholePictures, WholeSection,
+    VideoPack, VideoSection, WholeGraphs, WholePictures, WholeSection,
 };
 pub use session::{ArraySession, ConditionedSession, PairSession, Session};
 pub use step::StepSession;

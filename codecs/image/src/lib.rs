@@ -35,5 +35,5 @@ pub use error::{Error, Result};
 pub use io::{Format, IoLimits, Metadata};
 pub use picture::Picture;
 pub use rate::Ladder;
-pub use tiles::Canvas;
+pub use tiles::{Canvas, Patch, Rect, Span, Window};
 pub use tokenizer::Tokenizer;

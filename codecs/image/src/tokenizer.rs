@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ndarray::{Array4, ArrayView4};
 use tessera_core::entropy::NetworkPrior;
 use tessera_core::vq::ResidualCodebook;
 use tessera_core::{LatentShape, Limits};
@@ -101,6 +102,21 @@ impl Tokenizer {
         }
         let tiling = self.tiling(self.grid(canvas.width, canvas.height), Tiling::DECODER);
         self.synthesise_in(latents, canvas, tiling)
+    }
+
+    /// The network's picture of a window of latents f32[1, dim, h, w]: f32[1, 3, stride·h, stride·w], about in [-1, 1].
+    ///
+    /// # Errors
+    /// As [`analyse`](Self::analyse).
+    pub fn synthesise_window(&mut self, latents: ArrayView4<'_, f32>) -> Result<Array4<f32>> {
+        let session = ready(&mut self.decoder, || Session::load(&self.parts.decoder, self.threads))?;
+        Ok(session.run(latents)?)
+    }
+
+    /// Longest side of a window of the decoder in tokens, and tokens away from a token, on every side, that its pixels do not depend on by more than a level.
+    /// `None` where the network looks at all of a picture.
+    pub fn window(&self) -> Option<(u32, u32)> {
+        self.parts.whole.is_none().then_some((Tiling::DECODER.window, Tiling::DECODER.margin))
     }
 
     /// Colours of latents cut in a given way.

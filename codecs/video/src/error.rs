@@ -18,6 +18,12 @@ pub enum Error {
         /// Id and hash of the pack at hand.
         have: String,
     },
+    /// A model pack does not fit its description or another pack.
+    #[error("the model pack is not usable: {what}; install the pack again")]
+    Pack {
+        /// What does not fit.
+        what: String,
+    },
     /// The bytes are no video that can be read, or the video cannot be written in the format.
     #[error("{what}")]
     Video {

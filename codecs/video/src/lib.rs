@@ -15,14 +15,15 @@ mod frame;
 mod gop;
 pub mod io;
 mod mark;
+mod paint;
 mod pool;
 mod scale;
 mod side;
 mod store;
 
 pub use codec::{
-    CodecOptions, DecodeOptions, Decoded, EncodeOptions, Encoded, GopTokens, Inspection, Tally, Target, VideoCodec,
-    inspect,
+    CodecOptions, DecodeOptions, Decoded, Decoder, EncodeOptions, Encoded, GopTokens, Inspection, Tally, Target,
+    VideoCodec, inspect,
 };
 pub use error::{Error, Result};
 pub use frame::{Frame, Rational, Sink, Source, StreamInfo};

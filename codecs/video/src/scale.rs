@@ -50,9 +50,9 @@ impl Scaler {
     }
 
     /// The picture at the other size.
-    pub fn scale(&self, rgb: Vec<u8>) -> Vec<u8> {
+    pub fn scale(&self, rgb: &[u8]) -> Vec<u8> {
         if self.from == self.to {
-            return rgb;
+            return rgb.to_vec();
         }
         let (columns, rows) = self.to;
         let mut narrowed = vec![0.0f32; columns * self.from.1 * 3];
@@ -88,11 +88,11 @@ mod tests {
     #[test]
     fn flat_pictures_stay_flat_and_slopes_stay_slopes() {
         for (from, to) in [((7, 5), (3, 9)), ((64, 48), (24, 18)), ((24, 18), (64, 48)), ((1, 1), (5, 4))] {
-            let flat = Scaler::new(from, to).scale([10, 200, 255].repeat((from.0 * from.1) as usize));
+            let flat = Scaler::new(from, to).scale(&[10, 200, 255].repeat((from.0 * from.1) as usize));
             assert_eq!(flat, [10, 200, 255].repeat((to.0 * to.1) as usize));
         }
         let slope: Vec<u8> = (0..32 * 4).flat_map(|n| [(n % 32 * 8) as u8; 3]).collect();
-        let half = Scaler::new((32, 4), (16, 4)).scale(slope);
+        let half = Scaler::new((32, 4), (16, 4)).scale(&slope);
         for x in 2..14 {
             assert!((i32::from(half[x * 3]) - (x as i32 * 16 + 4)).abs() <= 1);
         }

@@ -1,4 +1,4 @@
-//! Packs that add to an image pack: a residual refiner, a masked-token model.
+//! Packs that add to an image pack: a residual refiner, a masked-token model, a decoder of a video's frames.
 //!
 //! They are packs of their own, so that the pack that files name stays what it is, and say by hash which one they belong to.
 
@@ -39,6 +39,37 @@ pub struct MaskedSection {
     pub graph: String,
 }
 
+/// What a frame decoder's pack adds.
+#[derive(Clone, Debug, Deserialize)]
+pub struct VideoSection {
+    /// As [`RefinerSection::base`].
+    pub base: String,
+    /// Pixels per token along each side.
+    pub stride: u32,
+    /// Components of a latent vector.
+    pub dim: usize,
+    /// Depth of the first level's tree, bits.
+    pub depth: u8,
+    /// Tokens away from a token, on every side, that no sample of it depends on.
+    pub margin: u32,
+    /// The graph, see [`VideoPack::graph`].
+    pub graph: String,
+    /// The graph for frames that are coded at half their size or less, see [`VideoPack::double`].
+    pub double: Option<String>,
+}
+
+/// The graphs of a frame decoder's pack.
+#[derive(Clone, Debug)]
+pub struct VideoPack {
+    /// Latents of a frame and of the frame before, each f32 [1,dim,h,w], equal at the first frame of a group → the frame f32
+    /// [1,3,stride·h,stride·w], about [-1,1].
+    pub graph: Graph,
+    /// The same to f32 [1,3,2·stride·h,2·stride·w].
+    pub double: Option<Graph>,
+    /// Its numbers.
+    pub section: VideoSection,
+}
+
 /// The graph of a refiner pack and what it is run with.
 #[derive(Clone, Debug)]
 pub struct RefinerPack {
@@ -75,6 +106,14 @@ impl MaskedSection {
     }
 }
 
+impl VideoSection {
+    /// Whether the numbers make sense.
+    pub(super) fn fits(&self) -> bool {
+        let stride = [4, 8, 16, 32].contains(&self.stride);
+        stride && self.margin <= 64 && shape_fits(self.dim, self.depth) && is_hash(&self.base)
+    }
+}
+
 fn shape_fits(dim: usize, depth: u8) -> bool {
     (1..=256).contains(&dim) && (1..=tessera_core::MAX_DEPTH).contains(&depth)
 }
@@ -100,6 +139,15 @@ impl MaskedPack {
     }
 }
 
+impl VideoPack {
+    pub(super) fn read(pack: &Pack) -> Result<Self> {
+        let section = pack.manifest.video.as_ref();
+        let section = section.ok_or_else(|| pack.damaged("it has no table [video], so it is no frame decoder"))?;
+        let double = section.double.as_ref().map(|file| pack.graph(file)).transpose()?;
+        Ok(Self { graph: pack.graph(&section.graph)?, double, section: section.clone() })
+    }
+}
+
 /// What a pack adds to an image pack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Addition {
@@ -107,6 +155,8 @@ pub enum Addition {
     Refiner,
     /// A masked-token model.
     Masked,
+    /// A decoder of a video's frames.
+    Video,
 }
 
 impl Addition {
@@ -115,6 +165,7 @@ impl Addition {
         match self {
             Self::Refiner => "refiner",
             Self::Masked => "masked-token model",
+            Self::Video => "frame decoder",
         }
     }
 }
@@ -123,9 +174,11 @@ impl Pack {
     /// What the pack adds, if it adds to the image pack with this hash.
     pub fn adds_to(&self, base: [u8; 8]) -> Option<Addition> {
         let base = hex(&base);
-        match (&self.manifest.refiner, &self.manifest.masked) {
-            (Some(refiner), _) if refiner.base == base => Some(Addition::Refiner),
-            (_, Some(masked)) if masked.base == base => Some(Addition::Masked),
+        let manifest = &self.manifest;
+        match (&manifest.refiner, &manifest.masked, &manifest.video) {
+            (Some(refiner), ..) if refiner.base == base => Some(Addition::Refiner),
+            (_, Some(masked), _) if masked.base == base => Some(Addition::Masked),
+            (.., Some(video)) if video.base == base => Some(Addition::Video),
             _ => None,
         }
     }
@@ -144,5 +197,13 @@ impl Pack {
     /// [`Error::PackDamaged`](crate::Error::PackDamaged) where a part is damaged or the pack is no masked-token model.
     pub fn masked(&self) -> Result<MaskedPack> {
         MaskedPack::read(self)
+    }
+
+    /// The graphs of a frame decoder's pack.
+    ///
+    /// # Errors
+    /// [`Error::PackDamaged`](crate::Error::PackDamaged) where a part is damaged or the pack is no frame decoder.
+    pub fn video(&self) -> Result<VideoPack> {
+        VideoPack::read(self)
     }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use tessera_core::container::Modality;
 
-use super::addition::{MaskedSection, RefinerSection};
+use super::addition::{MaskedSection, RefinerSection, VideoSection};
 
 /// Version of the manifest that this crate reads.
 const FORMAT: u32 = 1;
@@ -14,6 +14,7 @@ const METRIC: &str = "metric";
 /// The modalities of packs that add to an image pack.
 const REFINER: &str = "refiner";
 const MASKED: &str = "masked";
+const VIDEO: &str = "video";
 
 /// The manifest of a pack.
 #[derive(Clone, Debug, Deserialize)]
@@ -41,6 +42,8 @@ pub struct Manifest {
     pub refiner: Option<RefinerSection>,
     /// What a masked-token pack adds.
     pub masked: Option<MaskedSection>,
+    /// What a frame decoder's pack adds.
+    pub video: Option<VideoSection>,
     /// Every other file of the pack.
     #[serde(rename = "part", default)]
     pub parts: Vec<Part>,
@@ -221,15 +224,16 @@ impl Manifest {
         modality(&self.modality)
     }
 
-    /// What the pack is, in a word: its medium, `metric`, `refiner` or `masked`.
+    /// What the pack is, in a word: its medium (`video` for a frame decoder), `metric`, `refiner` or `masked`.
     pub fn kind(&self) -> &str {
         &self.modality
     }
 
-    /// Hash of the image pack that a refiner or a masked-token model adds to, 16 hexadecimal digits.
+    /// Hash of the image pack that a refiner, a masked-token model or a frame decoder adds to, 16 hexadecimal digits.
     pub fn base(&self) -> Option<&str> {
         let masked = self.masked.as_ref().map(|section| section.base.as_str());
-        self.refiner.as_ref().map(|section| section.base.as_str()).or(masked)
+        let video = self.video.as_ref().map(|section| section.base.as_str());
+        self.refiner.as_ref().map(|section| section.base.as_str()).or(masked).or(video)
     }
 
     fn check(&self) -> Result<(), String> {
@@ -259,6 +263,12 @@ impl Manifest {
         }
         if (self.modality == MASKED) != self.masked.is_some() {
             return Err("a masked-token pack, and no other, has a table [masked]".to_owned());
+        }
+        if (self.modality == VIDEO) != self.video.is_some() {
+            return Err("a frame decoder's pack, and no other, has a table [video]".to_owned());
+        }
+        if !self.video.as_ref().is_none_or(VideoSection::fits) {
+            return Err("a number in [video] is out of range".to_owned());
         }
         if !self.refiner.as_ref().is_none_or(RefinerSection::fits) {
             return Err("a number in [refiner] is out of range".to_owned());

@@ -11,7 +11,7 @@ use std::{fmt::Write, path::Path, sync::Arc};
 
 use sha2::{Digest, Sha256};
 
-pub use addition::{Addition, MaskedPack, MaskedSection, RefinerPack, RefinerSection};
+pub use addition::{Addition, MaskedPack, MaskedSection, RefinerPack, RefinerSection, VideoPack, VideoSection};
 pub use audio::{AudioPack, WholeGraphs};
 pub use image::ImagePack;
 pub use manifest::{
@@ -134,6 +134,9 @@ impl Pack {
         }
         if self.manifest.masked.is_some() {
             self.masked()?;
+        }
+        if self.manifest.video.is_some() {
+            self.video()?;
         }
         Ok(())
     }

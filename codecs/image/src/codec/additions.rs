@@ -46,7 +46,8 @@ impl ImageCodec {
                 }
                 self.additions.masked = Some((masked, None));
             }
-            None => {
+            // Pictures have no frame before.
+            Some(Addition::Video) | None => {
                 let base = pack.manifest().base().map(str::to_owned);
                 return Err(Error::PackMismatch {
                     needed: base.unwrap_or_else(|| format!("{}, which adds to none", pack.id())),
@@ -62,6 +63,7 @@ impl ImageCodec {
         match addition {
             Addition::Refiner => self.additions.refiner.is_some(),
             Addition::Masked => self.additions.masked.is_some(),
+            Addition::Video => false,
         }
     }
 

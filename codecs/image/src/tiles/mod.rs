@@ -11,10 +11,12 @@ mod spans;
 mod synthesis;
 
 pub(crate) use analysis::{analyse, latent_shape};
+pub use pixels::Rect;
 pub(crate) use refinement::{Refinement, refine};
+pub use spans::Span;
 pub(crate) use spans::spans;
-pub use synthesis::Canvas;
 pub(crate) use synthesis::synthesise;
+pub use synthesis::{Canvas, Patch, Window};
 
 /// How a picture is cut, in tokens.
 #[derive(Debug, Clone, Copy)]

@@ -6,7 +6,7 @@ use crate::alpha::Fill;
 use crate::picture::Picture;
 
 /// A rectangle of pixels: (left, top, width, height). May reach beyond the picture.
-pub(super) type Rect = (usize, usize, usize, usize);
+pub type Rect = (usize, usize, usize, usize);
 
 /// Pixels of a rectangle as f32[1, 3, height, width] in [-1, 1].
 ///

@@ -6,7 +6,7 @@ use super::Tiling;
 
 /// One window along one axis, in tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Span {
+pub struct Span {
     /// What the network sees.
     pub seen: Range<u32>,
     /// What is kept of its output.

@@ -1,9 +1,10 @@
 //! Latents to pictures.
 
-use ndarray::{Array4, ArrayView4};
+use ndarray::{Array4, ArrayView4, Slice};
 
-use super::pixels::scatter;
-use super::{Tiling, spans::spans};
+use super::Tiling;
+use super::pixels::{Rect, scatter};
+use super::spans::{Span, spans};
 use crate::error::{Error, Result};
 
 /// What is to be painted.
@@ -28,36 +29,82 @@ pub(crate) fn synthesise(
     mut decoder: impl FnMut(ArrayView4<'_, f32>) -> Result<Array4<f32>>,
 ) -> Result<Vec<u8>> {
     let shape = super::latent_shape(canvas.width, canvas.height, stride);
-    let columns = shape.x as usize;
-    let stride = stride as usize;
-    let (width, height) = (canvas.width as usize, canvas.height as usize);
-    let mut rgb = vec![0; width * height * 3];
+    let width = canvas.width as usize;
+    let mut rgb = vec![0; width * canvas.height as usize * 3];
     for down in spans(shape.y, tiling) {
         for across in spans(shape.x, tiling) {
-            let (left, top) = (across.seen.start as usize, down.seen.start as usize);
-            let (seen_x, seen_y) = (across.seen.len(), down.seen.len());
-            let input = Array4::from_shape_fn((1, dim, seen_y, seen_x), |(_, c, y, x)| {
-                latents[((top + y) * columns + left + x) * dim + c]
-            });
-            let output = decoder(input.view())?;
-            if output.shape() != [1, 3, seen_y * stride, seen_x * stride] {
-                return Err(Error::Pack {
-                    what: format!(
-                        "its decoder made a picture of shape {:?}, not {:?}",
-                        output.shape(),
-                        [1, 3, seen_y * stride, seen_x * stride]
-                    ),
-                });
-            }
-            // The last column and row of tokens may reach beyond the picture.
-            let (from_x, to_x) = (across.kept.start as usize * stride, across.kept.end as usize * stride);
-            let (from_y, to_y) = (down.kept.start as usize * stride, down.kept.end as usize * stride);
-            let rect = (from_x, from_y, to_x.min(width) - from_x, to_y.min(height) - from_y);
-            let origin = (left * stride, top * stride);
-            scatter(output.view(), origin, rect, &mut rgb, width, canvas.gray);
+            let window = Window { down: down.clone(), across };
+            let output = decoder(window.gather(latents, shape.x as usize, dim).view())?;
+            window.cut(&output, canvas, stride)?.put(&mut rgb, width);
         }
     }
     Ok(rgb)
+}
+
+/// A rectangle of a picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patch {
+    /// Where it is.
+    pub rect: Rect,
+    /// `[y][x][3]`.
+    pub rgb: Vec<u8>,
+}
+
+impl Patch {
+    /// Puts it into a picture `[y][x][3]` of so many columns, which it must lie in.
+    pub fn put(&self, rgb: &mut [u8], columns: usize) {
+        let (left, top, width, height) = self.rect;
+        for (y, row) in (top..top + height).zip(self.rgb.chunks_exact((width * 3).max(1))) {
+            rgb[(y * columns + left) * 3..][..width * 3].copy_from_slice(row);
+        }
+    }
+}
+
+/// A part of a picture that goes through a network by itself, in tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// Rows.
+    pub down: Span,
+    /// Columns.
+    pub across: Span,
+}
+
+impl Window {
+    /// What the network sees of latents `[y][x][dim]` of so many columns: f32[1, dim, h, w].
+    pub fn gather(&self, latents: &[f32], columns: usize, dim: usize) -> Array4<f32> {
+        let (left, top) = (self.across.seen.start as usize, self.down.seen.start as usize);
+        Array4::from_shape_fn((1, dim, self.down.seen.len(), self.across.seen.len()), |(_, c, y, x)| {
+            latents[((top + y) * columns + left + x) * dim + c]
+        })
+    }
+
+    /// What is kept of the network's picture of the window, f32[1, 3, stride·h, stride·w]. The last column and row of tokens may reach beyond the canvas.
+    ///
+    /// # Errors
+    /// [`Error::Pack`] for a picture of another size.
+    pub fn cut(&self, output: &Array4<f32>, canvas: Canvas, stride: u32) -> Result<Patch> {
+        let stride = stride as usize;
+        let expected = [1, 3, self.down.seen.len() * stride, self.across.seen.len() * stride];
+        if output.shape() != expected {
+            return Err(Error::Pack {
+                what: format!("its decoder made a picture of shape {:?}, not {expected:?}", output.shape()),
+            });
+        }
+        let span = |span: &Span, most: u32| {
+            let (from, to) = (span.kept.start as usize * stride, (span.kept.end as usize * stride).min(most as usize));
+            (from, to.saturating_sub(from), from - span.seen.start as usize * stride)
+        };
+        let (left, width, inner_left) = span(&self.across, canvas.width);
+        let (top, height, inner_top) = span(&self.down, canvas.height);
+        let inner = output.slice_each_axis(|axis| match axis.axis.index() {
+            2 => Slice::from(inner_top..inner_top + height),
+            3 => Slice::from(inner_left..inner_left + width),
+            _ => Slice::from(..),
+        });
+        let mut rgb = vec![0; width * height * 3];
+        scatter(inner, (0, 0), (0, 0, width, height), &mut rgb, width, canvas.gray);
+        Ok(Patch { rect: (left, top, width, height), rgb })
+    }
 }
 
 #[cfg(test)]

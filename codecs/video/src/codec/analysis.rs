@@ -36,7 +36,7 @@ impl VideoCodec {
         std::thread::scope(|scope| {
             let base = &self.tokenizer;
             let work = move |tokenizer: &mut Tokenizer, rgb: Vec<u8>| {
-                let rgb = scaler.scale(rgb);
+                let rgb = scaler.scale(&rgb);
                 let marks = marks(&rgb, size, tokenizer.stride());
                 let latents = tokenizer.analyse(&Picture::from_rgb(size.0, size.1, rgb)?)?;
                 Ok(Analysed { latents: to_halves(&latents), marks })

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use tessera_core::container::{
-    self, Chunk, ChunkKind, GopIndex, GopTimes, Header, PriorKind, VideoShape, chunk_at, header_of,
+    self, Chunk, ChunkKind, FULL_SCALE, GopIndex, GopTimes, Header, PriorKind, VideoShape, chunk_at, header_of,
 };
 use tessera_core::entropy::{TokenPrior, UniformPrior, decode_gop};
 use tessera_core::{Error as Core, GridShape, Limits, TokenGrid};
-use tessera_image::{Canvas, Tokenizer};
+use tessera_image::{Canvas, Patch, Tokenizer};
+use tessera_models::VideoPack;
 
 use super::inspect::shape_of;
-use super::{DecodeOptions, Tally, VideoCodec};
+use super::{DecodeOptions, Decoder, Tally, VideoCodec};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Sink};
+use crate::paint::{Painter, Reach};
 use crate::pool::Pool;
 use crate::scale::Scaler;
 
@@ -58,7 +60,31 @@ struct Painting {
     /// Of the whole group, `[t][y][x][dim]`.
     latents: Arc<Vec<f32>>,
     t: usize,
+    /// Whether nothing of the frame before is there to be kept.
+    fresh: bool,
     time: i64,
+}
+
+/// What makes painters.
+enum Brush<'a> {
+    Image(&'a Tokenizer),
+    Frame { pack: &'a VideoPack, double: bool },
+}
+
+impl Brush<'_> {
+    fn reach(&self) -> Reach {
+        match self {
+            Self::Image(tokenizer) => Reach::of_image(tokenizer),
+            Self::Frame { pack, double } => Reach::of_pack(pack, *double),
+        }
+    }
+
+    fn painter(&self) -> Result<Painter> {
+        match self {
+            Self::Image(tokenizer) => Ok(Painter::Image(Box::new(tokenizer.sibling(1)))),
+            Self::Frame { pack, double } => Painter::frame(pack, *double),
+        }
+    }
 }
 
 impl VideoCodec {
@@ -72,17 +98,21 @@ impl VideoCodec {
         let groups = self.groups(bytes, options)?;
         let shape = groups.shape;
         let (width, height) = shape.coded();
-        let canvas = Canvas { width, height, gray: false };
+        let grid = self.tokenizer.grid(width, height);
+        let dim = self.tokenizer.codebook().dim();
+        let brush = self.brush(&shape, options)?;
+        let reach = brush.reach();
+        let times = reach.stride / self.tokenizer.stride();
+        let canvas = Canvas { width: width * times, height: height * times, gray: false };
         let seconds = |ticks: u64| ticks as f64 * f64::from(shape.tick.0) / f64::from(shape.tick.1);
         let (from, to) = options.span.unwrap_or((0.0, f64::INFINITY));
-        let scaler = &Scaler::new((width, height), (shape.width, shape.height));
-        let frame_values = self.tokenizer.grid(width, height).len() as usize * self.tokenizer.codebook().dim();
+        let scaler = Scaler::new((canvas.width, canvas.height), (shape.width, shape.height));
         let mut decoded = Decoded { frames: 0, start: 0, seconds: 0.0, losses: groups.losses.clone() };
-        let threads = self.painters(u64::from(width) * u64::from(height));
+        let threads = self.painters(u64::from(canvas.width) * u64::from(canvas.height));
         let mut first = None;
         let mut end = 0;
         std::thread::scope(|scope| {
-            let (base, groups) = (&self.tokenizer, &groups);
+            let (base, groups, brush) = (&self.tokenizer, &groups, &brush);
             let limits = options.limits;
             let readers = &mut Pool::new(
                 scope,
@@ -91,15 +121,36 @@ impl VideoCodec {
                 || (),
                 move |(), chunk: &Chunk| tokens(base, groups, chunk, &limits),
             );
-            let paint = move |tokenizer: &mut Tokenizer, job: Painting| {
-                let latents = &job.latents[job.t * frame_values..][..frame_values];
-                let rgb = scaler.scale(tokenizer.synthesise(latents, canvas)?);
-                Ok(Frame { rgb, time: job.time })
+            let paint = move |painter: &mut Option<Painter>, job: Painting| {
+                let values = grid.len() as usize * dim;
+                let at = |t: usize| &job.latents[t * values..][..values];
+                let pair = |t: usize| (at(t), at(t.saturating_sub(1)));
+                let vector = |of: &[f32], place: usize| of[place * dim..][..dim].to_vec();
+                let differs = |place: usize| {
+                    let ((now, before), (old, older)) = (pair(job.t), pair(job.t.saturating_sub(1)));
+                    vector(now, place) != vector(old, place)
+                        || reach.before && vector(before, place) != vector(older, place)
+                };
+                let windows = reach.windows(grid, job.fresh, differs);
+                let painter = match painter {
+                    Some(painter) => painter,
+                    None => painter.insert(brush.painter()?),
+                };
+                let patches = painter.paint(pair(job.t), (grid.x, dim), (canvas, reach.stride), &windows)?;
+                Ok((patches, job.time))
             };
-            let mut painters = Pool::new(scope, threads, threads + 2, move || base.sibling(1), paint);
-            let mut write = |painters: &mut Pool<Painting, Frame>| match painters.take() {
-                Some(frame) => sink.write_frame(&frame?).map(|()| true),
-                None => Ok(false),
+            let mut painters = Pool::new(scope, threads, threads + 2, || None, paint);
+            let mut picture = vec![0; canvas.width as usize * canvas.height as usize * 3];
+            let mut frame = Frame { rgb: Vec::new(), time: 0 };
+            let mut write = |painters: &mut Pool<Painting, (Vec<Patch>, i64)>| {
+                let Some(painted) = painters.take() else { return Ok(false) };
+                let (patches, time) = painted?;
+                frame.time = time;
+                if !patches.is_empty() {
+                    patches.iter().for_each(|patch| patch.put(&mut picture, canvas.width as usize));
+                    frame.rgb = scaler.scale(&picture);
+                }
+                sink.write_frame(&frame).map(|()| true)
             };
             let mut chunks = groups.chunks.iter();
             loop {
@@ -118,6 +169,7 @@ impl VideoCodec {
                 };
                 let latents = Arc::new(base.codebook().dequantize(&group.grid)?);
                 let mut time = group.times.start;
+                let mut fresh = true;
                 for (t, &ticks) in group.times.ticks.iter().enumerate() {
                     let (begin, finish) = (time, time + ticks);
                     time = finish;
@@ -130,7 +182,9 @@ impl VideoCodec {
                     if painters.is_full() {
                         write(&mut painters)?;
                     }
-                    painters.put(Painting { latents: Arc::clone(&latents), t, time: (begin - start) as i64 });
+                    let latents = Arc::clone(&latents);
+                    painters.put(Painting { latents, t, fresh, time: (begin - start) as i64 });
+                    fresh = options.whole_frames;
                 }
             }
             while write(&mut painters)? {}
@@ -147,6 +201,19 @@ impl VideoCodec {
         sink.finish((end - start) as i64)?;
         (decoded.start, decoded.seconds) = (start, seconds(end - start));
         Ok(decoded)
+    }
+
+    /// What paints the frames of a file.
+    fn brush(&self, shape: &VideoShape, options: &DecodeOptions) -> Result<Brush<'_>> {
+        match (&self.frames, options.decoder) {
+            (Some(pack), Decoder::Best | Decoder::Video) => {
+                Ok(Brush::Frame { pack, double: shape.eighths * 2 <= FULL_SCALE })
+            }
+            (None, Decoder::Video) => {
+                Err(Error::parameter("painting with a frame decoder needs one for the codec's pack"))
+            }
+            (None, Decoder::Best) | (_, Decoder::Image) => Ok(Brush::Image(&self.tokenizer)),
+        }
     }
 
     /// The tokens of a file, group by group in order of time.

@@ -14,13 +14,13 @@ use std::sync::Arc;
 
 use tessera_core::container::PackRef;
 use tessera_image::Tokenizer;
-use tessera_models::Pack;
+use tessera_models::{Addition, Pack, VideoPack};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 pub use decode::{Decoded, GopTokens};
 pub use encode::Encoded;
 pub use inspect::{Inspection, inspect};
-pub use options::{CodecOptions, DecodeOptions, EncodeOptions, Target};
+pub use options::{CodecOptions, DecodeOptions, Decoder, EncodeOptions, Target};
 pub use tally::Tally;
 
 /// Encoder and decoder of videos with one image pack.
@@ -30,6 +30,7 @@ pub use tally::Tally;
 pub struct VideoCodec {
     pack: Arc<Pack>,
     tokenizer: Tokenizer,
+    frames: Option<VideoPack>,
     threads: usize,
 }
 
@@ -41,12 +42,35 @@ impl VideoCodec {
     pub fn new(pack: Arc<Pack>, options: CodecOptions) -> Result<Self> {
         let threads = options.threads.max(1);
         let tokenizer = Tokenizer::new(&pack, tessera_image::CodecOptions { threads: 1 })?;
-        Ok(Self { pack, tokenizer, threads })
+        Ok(Self { pack, tokenizer, frames: None, threads })
     }
 
     /// The pack.
     pub fn pack(&self) -> &Arc<Pack> {
         &self.pack
+    }
+
+    /// Adds a frame decoder that was trained for the codec's pack; takes the place of one that was added before. Needs no ONNX Runtime yet.
+    ///
+    /// # Errors
+    /// [`Error::PackMismatch`] if it is for another pack or no frame decoder, [`Error::Pack`] if its numbers are not those of the codec's pack,
+    /// [`Error::Image`] if it is damaged.
+    pub fn add(&mut self, pack: &Pack) -> Result<()> {
+        if pack.adds_to(self.pack.hash8()) != Some(Addition::Video) {
+            let base = pack.manifest().base().map(str::to_owned);
+            return Err(Error::PackMismatch {
+                needed: base.unwrap_or_else(|| format!("{}, which adds to none", pack.id())),
+                have: format!("{} ({})", self.pack.id(), self.pack.hash_text()),
+            });
+        }
+        let found = pack.video().map_err(tessera_image::Error::from)?;
+        let (section, book) = (&found.section, self.tokenizer.codebook());
+        if (section.dim, section.depth, section.stride) != (book.dim(), book.full_depth(), self.tokenizer.stride()) {
+            let what = format!("{} has another dimension, depth or stride than {}", pack.id(), self.pack.id());
+            return Err(Error::Pack { what });
+        }
+        self.frames = Some(found);
+        Ok(())
     }
 
     /// Threads that run networks on frames of so many pixels: each keeps the memory of a window.

@@ -86,6 +86,18 @@ impl EncodeOptions {
     }
 }
 
+/// Which network paints frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Decoder {
+    /// The frame decoder if the codec has one, else the image pack's.
+    #[default]
+    Best,
+    /// The image pack's decoder, which paints each frame by itself.
+    Image,
+    /// A frame decoder, see [`VideoCodec::add`](super::VideoCodec::add).
+    Video,
+}
+
 /// How a file is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct DecodeOptions {
@@ -95,6 +107,10 @@ pub struct DecodeOptions {
     pub salvage: bool,
     /// Only the frames that are shown between two times in seconds, the end left out: from the one that is shown at the first.
     pub span: Option<(f64, f64)>,
+    /// Which network paints frames.
+    pub decoder: Decoder,
+    /// Paint every frame whole instead of what changed of it: for comparison, the frames are the same up to rounding.
+    pub whole_frames: bool,
 }
 
 impl DecodeOptions {
