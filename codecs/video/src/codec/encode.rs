@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use tessera_core::container::{FULL_SCALE, Header, MediaShape, PriorKind, VideoShape};
+use tessera_core::container::{Chunk, FULL_SCALE, Header, MediaShape, PriorKind, VideoShape};
 use tessera_core::{LatentShape, Rung};
 
 use super::coding::{Choosing, Coded, code};
@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::frame::{Source, StreamInfo};
 use crate::gop::Gop;
 use crate::pool::Pool;
+use crate::side::SideSound;
 use crate::store::Store;
 
 /// An encoded video and where its bytes went.
@@ -24,9 +25,11 @@ pub struct Encoded {
     pub gops: u32,
     /// Bytes of the file.
     pub bytes: u64,
-    /// Bits of the file per pixel of all frames.
+    /// Of these, bytes of the sound.
+    pub sound_bytes: u64,
+    /// Bits of the file without its sound per pixel of all frames.
     pub bpp: f64,
-    /// Bits of the file per second.
+    /// Bits of the file without its sound per second.
     pub bits_per_second: f64,
     /// Seconds from the first frame to the end of the last.
     pub seconds: f64,
@@ -56,8 +59,28 @@ impl VideoCodec {
     /// [`Error::TooSmall`](crate::Error::TooSmall) for an impossible [`Target::Size`]; [`Error::Parameter`](crate::Error::Parameter) for options out of
     /// range; [`Error::Image`](crate::Error::Image) if ONNX Runtime is missing or fails.
     pub fn encode(&self, source: &mut dyn Source, out: &mut dyn Write, options: &EncodeOptions) -> Result<Encoded> {
+        self.encode_with(source, None, out, options)
+    }
+
+    /// As [`encode`](Self::encode), with sound. Rates are those of the frames alone; a [`Target::Size`] is that of the whole file.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    pub fn encode_with(
+        &self,
+        source: &mut dyn Source,
+        sound: Option<&SideSound>,
+        out: &mut dyn Write,
+        options: &EncodeOptions,
+    ) -> Result<Encoded> {
         options.check()?;
-        let shape = self.shape(source.info(), options);
+        let side = sound.map(SideSound::chunks).transpose()?.unwrap_or_default();
+        let mut frames_alone = *options;
+        if let Target::Size(bytes) = options.target {
+            let beside: usize = side.iter().map(|chunk| chunk.payload.len()).sum();
+            frames_alone.target = Target::Size(bytes.saturating_sub(beside as u64));
+        }
+        let shape = self.shape(source.info(), &frames_alone);
         let (width, height) = shape.coded();
         let grid = self.tokenizer.grid(width, height);
         let ladder = self.tokenizer.ladder(grid.len());
@@ -65,13 +88,14 @@ impl VideoCodec {
             Target::Quality(quality) => rate::of_quality(&ladder, quality),
             Target::Rung { rung, lambda } => (rung, lambda.unwrap_or_else(|| rate::usual_lambda(&ladder, rung))),
             Target::Bpp(_) | Target::BitsPerSecond(_) | Target::Size(_) => {
-                return self.encode_within(source, out, options, &shape, grid);
+                return self.encode_within(source, &side, out, options, (&shape, grid));
             }
         };
         let choosing = Choosing { rung, lambda, candidates: options.candidates(), sticky: options.sticky };
         let header = self.header(&shape, rung);
         let written = self.coding(grid, choosing, |coders| {
             let mut file = Writing::new(out, &header, grid.len())?;
+            file.side(&side)?;
             self.analyse(source, &shape, options.gop_seconds, rung.levels, |gop| {
                 if coders.is_full()
                     && let Some(coded) = coders.take()
@@ -93,10 +117,10 @@ impl VideoCodec {
     fn encode_within(
         &self,
         source: &mut dyn Source,
+        side: &[Chunk],
         out: &mut dyn Write,
         options: &EncodeOptions,
-        shape: &VideoShape,
-        grid: LatentShape,
+        (shape, grid): (&VideoShape, LatentShape),
     ) -> Result<Encoded> {
         let ladder = self.tokenizer.ladder(grid.len());
         let mut store = Store::new()?;
@@ -128,7 +152,9 @@ impl VideoCodec {
                 }
                 Ok(all)
             })?;
-            let bytes = self.write(&mut std::io::sink(), shape, rung, grid, &coded)?.bytes;
+            // A size is that of the whole file, a rate that of the frames.
+            let beside = if budget.strict { side } else { &[] };
+            let bytes = self.write(&mut std::io::sink(), (shape, rung, grid), beside, &coded)?.bytes;
             Ok(Trial { rung, lambda, bytes, coded })
         })?;
         let how = Choosing {
@@ -137,19 +163,19 @@ impl VideoCodec {
             candidates: options.candidates(),
             sticky: options.sticky,
         };
-        let written = self.write(out, shape, trial.rung, grid, &trial.coded)?;
+        let written = self.write(out, (shape, trial.rung, grid), side, &trial.coded)?;
         Ok(self.encoded(written, shape, how, attempts))
     }
 
     fn write(
         &self,
         out: &mut dyn Write,
-        shape: &VideoShape,
-        rung: Rung,
-        grid: LatentShape,
+        (shape, rung, grid): (&VideoShape, Rung, LatentShape),
+        side: &[Chunk],
         coded: &[Coded],
     ) -> Result<Written> {
         let mut file = Writing::new(out, &self.header(shape, rung), grid.len())?;
+        file.side(side)?;
         coded.iter().try_for_each(|coded| file.put(coded))?;
         file.finish()
     }
@@ -202,11 +228,12 @@ impl VideoCodec {
         let (width, height) = shape.coded();
         let values = self.tokenizer.grid(width, height).len() as usize * self.tokenizer.codebook().dim();
         let seconds = written.ticks as f64 * f64::from(shape.tick.0) / f64::from(shape.tick.1);
-        let (frames, bits) = (written.frames as f64, 8.0 * written.bytes as f64);
+        let (frames, bits) = (written.frames as f64, 8.0 * (written.bytes - written.side) as f64);
         Encoded {
             frames: written.frames,
             gops: written.gops,
             bytes: written.bytes,
+            sound_bytes: written.side,
             bpp: bits / (f64::from(shape.width) * f64::from(shape.height) * frames),
             bits_per_second: bits / seconds,
             seconds,
