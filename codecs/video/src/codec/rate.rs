@@ -123,7 +123,11 @@ pub(super) fn fit(
             // Even the least lambda leaves bytes over: a finer rung.
             (Some(_), None) if at + 1 < rungs.len() => at += 1,
             (Some(under), None) => return Ok(under),
-            (None, _) if at > 0 => at -= 1,
+            // Even the greatest lambda leaves too many: as much coarser a rung.
+            (None, Some(over)) if at > 0 => {
+                let bits = ladder.bits(rung) * budget.bytes as f64 / over.bytes as f64;
+                at = rungs.partition_point(|rung| ladder.bits(*rung) < bits).min(at - 1);
+            }
             (None, _) => {
                 let least = attempt(rung, own * RANGE.1)?;
                 return match least.bytes > budget.bytes && budget.strict {
