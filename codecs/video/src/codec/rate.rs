@@ -11,9 +11,7 @@ use crate::error::{Error, Result};
 
 /// Lambda over what a bit is worth in pictures: a token of a video is there in many frames, and fine tokens that stay are worth more than coarse ones
 /// that come and go.
-const WORTH: f32 = 50.0;
-/// Bits per place and frame over those of a rung at its usual lambda: a place changes every few frames.
-const SHARE: f64 = 0.15;
+const WORTH: f32 = 100.0;
 /// Greatest and least factors on a rung's usual lambda.
 const RANGE: (f32, f32) = (1.0 / 64.0, 512.0);
 /// Codings of all groups, at most.
@@ -44,42 +42,28 @@ pub(super) fn usual_lambda(ladder: &Ladder, rung: Rung) -> f32 {
     WORTH * ladder.lambda(rung)
 }
 
-/// The rung and lambda of a quality from 0 to 100.
-pub(super) fn of_quality(ladder: &Ladder, quality: f32) -> (Rung, f32) {
-    let rung = ladder.of_quality(quality);
-    (rung, usual_lambda(ladder, rung))
-}
-
-/// Eighths of a side for a quality.
-pub(super) fn scale_of_quality(quality: f32) -> u8 {
-    match quality {
-        q if q < 20.0 => 4,
+/// Eighths of a side, rung and factor on its usual lambda of a quality from 0 to 100. From 50, one full level, on the rungs rise; below, lambda does, and frames shrink.
+pub(super) fn of_quality(ladder: &Ladder, quality: f32) -> (u8, Rung, f32) {
+    let eighths = match quality {
+        q if q < 12.0 => 3,
+        q if q < 25.0 => 4,
         q if q < 40.0 => 6,
         _ => 8,
-    }
+    };
+    let rung = ladder.of_quality(quality.max(50.0));
+    (eighths, rung, ((50.0 - quality).max(0.0) / 20.0).exp2())
 }
 
-/// Eighths of a side for bits per pixel.
-pub(super) fn scale_of_bpp(bpp: f64) -> u8 {
-    match bpp {
-        b if b < 0.002 => 3,
-        b if b < 0.008 => 4,
-        b if b < 0.02 => 6,
-        _ => 8,
-    }
-}
-
-/// The coding that comes closest to a budget without exceeding it, `places` being those of all frames; if even the least exceeds it, the least, or an
+/// The coding that comes closest to a budget without exceeding it, `first` being the rung to begin with; if even the least exceeds it, the least, or an
 /// error if the budget is strict.
 pub(super) fn fit(
     ladder: &Ladder,
     budget: Budget,
-    places: u64,
+    first: Rung,
     mut attempt: impl FnMut(Rung, f32) -> Result<Trial>,
 ) -> Result<Trial> {
-    let wanted = 8.0 * budget.bytes as f64 / (places as f64 * SHARE);
     let rungs = ladder.rungs();
-    let mut at = rungs.partition_point(|rung| ladder.bits(*rung) < wanted).min(rungs.len() - 1);
+    let mut at = rungs.partition_point(|rung| *rung < first).min(rungs.len() - 1);
     loop {
         let rung = rungs[at];
         let own = usual_lambda(ladder, rung);
