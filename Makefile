@@ -5,6 +5,7 @@ RATES ?= 0.02 0.05 0.12
 # FFmpeg's libraries read and write videos; FFMPEG=no builds without them.
 FFMPEG ?= yes
 FEATURES = $(if $(filter no,$(FFMPEG)),,--features tessera-cli/ffmpeg)
+TEST_FEATURES = $(if $(filter no,$(FFMPEG)),,--features tessera-tests/ffmpeg,tessera-video/ffmpeg)
 export CARGO_TERM_COLOR ?= auto
 
 .PHONY: help setup build demo test test-rust test-browser test-import bench bench-live bench-large bench-memory bench-geometry bench-splats eval eval-generative eval-speech eval-video lint deny clean
@@ -26,21 +27,22 @@ test: setup test-rust ## all tests; the runner's summary is the last line
 
 # Documentation tests first, so that the summary of the whole run comes last.
 test-rust:
-	$(CARGO) test --workspace $(FEATURES) --locked --quiet --doc
+	$(CARGO) test --workspace $(TEST_FEATURES) --locked --quiet --doc
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
-	  echo "cargo nextest run"; $(CARGO) nextest run --workspace $(FEATURES) --locked --lib --bins --tests; \
+	  echo "cargo nextest run"; $(CARGO) nextest run --workspace $(TEST_FEATURES) --locked --lib --bins --tests; \
 	else \
-	  echo "cargo test"; $(CARGO) test --workspace $(FEATURES) --locked --no-fail-fast --lib --bins --tests; \
+	  echo "cargo test"; $(CARGO) test --workspace $(TEST_FEATURES) --locked --no-fail-fast --lib --bins --tests; \
 	fi
 
 # Not part of `make test`: Chromium is 300 MB. Without this target the tests in question are listed as ignored.
-test-browser: ## the pages of a report and of the live server in headless Chromium, installed if it is missing (apt)
+test-browser: ## the pages of a report and of the live server and a decoded video in headless Chromium, installed if it is missing (apt)
 	@if [ -z "$$CHROMIUM" ] && ! command -v chromium chromium-browser google-chrome chrome >/dev/null 2>&1; then \
 	  root=; [ "$$(id -u)" = 0 ] || root=sudo; echo "installing chromium (apt)"; \
 	  $$root apt-get update -qq && $$root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
 	fi
 	$(CARGO) test --locked -p tessera-eval --test report -- --ignored
 	$(CARGO) test --locked -p tessera-serve --test live -- --ignored
+	$(if $(filter no,$(FFMPEG)),,$(CARGO) test --locked -p tessera-tests --features ffmpeg --test e2e browser -- --ignored)
 
 # Not part of `make test`: PyTorch is large. IMPORT keeps its environment.
 IMPORT ?= target/import
@@ -173,7 +175,7 @@ $(SCANS):
 
 lint: ## formatting, clippy with warnings denied, licences and sources of dependencies
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace $(FEATURES) --locked --all-targets --quiet -- -D warnings
+	$(CARGO) clippy --workspace $(TEST_FEATURES) --locked --all-targets --quiet -- -D warnings
 	@$(MAKE) --no-print-directory deny
 
 # Licences, duplicate bans and sources need no network; the advisory database does, so it is not asked here.

@@ -13,3 +13,5 @@ mod run;
 mod serve;
 mod shapes;
 mod sounds;
+#[cfg(feature = "ffmpeg")]
+mod videos;

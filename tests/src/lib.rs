@@ -29,6 +29,14 @@ pub fn sample_sounds() -> Vec<PathBuf> {
     with_endings(&["flac"])
 }
 
+/// The sample videos, in name order.
+///
+/// # Panics
+/// The folder is not in the repository.
+pub fn sample_videos() -> Vec<PathBuf> {
+    with_endings(&["mp4"])
+}
+
 /// The sample clouds, in name order.
 ///
 /// # Panics

@@ -12,6 +12,7 @@ use serde::Serialize;
 use tessera_core::{Limits, container::Modality};
 use tessera_image::{Concealment, DecodeOptions, Format, MAX_STEPS, io::WriteOptions};
 use tessera_models::Addition;
+use tessera_video::io::pictures::Pattern;
 
 use crate::{
     args::{ModelArgs, OutputArgs, RuntimeArgs, WorkerArgs},
@@ -55,7 +56,7 @@ pub struct Decode {
     #[command(flatten)]
     output: OutputArgs,
 
-    /// Format to write; without it, what the ending of -o says, or PNG, WAV and PLY
+    /// Format to write; without it, what the ending of -o says, or PNG, WAV, MP4 (Y4M in builds without FFmpeg) and PLY
     #[arg(long, value_enum)]
     format: Option<FileFormat>,
 
@@ -112,6 +113,10 @@ pub struct Decode {
     #[arg(long, value_name = "N", default_value_t = 1, requires = "simulate_loss", help_heading = "Pictures")]
     seed: u64,
 
+    /// Which network paints a video's frames; without it, the frame decoder if one is at hand
+    #[arg(long, value_enum, value_name = "WHICH", help_heading = "Videos")]
+    decoder: Option<FramePainter>,
+
     #[command(flatten)]
     workers: WorkerArgs,
     #[command(flatten)]
@@ -141,7 +146,16 @@ impl Conceal {
     }
 }
 
-/// Formats that pictures, sounds and shapes are written in.
+/// Which network paints a video's frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum FramePainter {
+    /// The image pack's decoder: each frame by itself
+    Image,
+    /// A frame decoder, a pack that adds to the image pack: faster, and it knows the frame before
+    Video,
+}
+
+/// Formats that pictures, sounds, videos and shapes are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum FileFormat {
     Png,
@@ -160,6 +174,9 @@ enum FileFormat {
     Xyz,
     Spz,
     Y4m,
+    Mp4,
+    Mkv,
+    Webm,
 }
 
 /// One decoded file, as `--json` reports it.
@@ -243,6 +260,11 @@ fn decode(
     if single {
         arguments.refuse_options_of_others(kind)?;
     }
+    if kind == Kind::Video && job.sink.path().is_some_and(|path| Pattern::of_path(path).is_some()) {
+        let options = arguments.video_options(limits);
+        return video::decode(engine.shared(), (&job.source, &header), &bytes, &job.sink, &options, output)
+            .map(Report::Video);
+    }
     let format = match format.filter(|format| format.kind() == kind) {
         Some(format) => format,
         None if format.is_some() && (single || job.named) => return Err(of_another_medium(kind)),
@@ -306,7 +328,10 @@ fn of_another_medium(kind: Kind) -> Failure {
         Kind::Picture => {
             ("it holds a picture, which cannot be written like that", "use .png, .jpg or .webp, or --format")
         }
-        Kind::Video => ("it holds a video, which cannot be written like that", "use .y4m, or --format"),
+        Kind::Video => (
+            "it holds a video, which cannot be written like that",
+            "use .mp4, .mkv, .webm, .y4m or a pattern such as frame_%06d.png, or --format",
+        ),
         Kind::Shape => (
             "it holds a shape, which cannot be written like that",
             "use .ply, .obj, .stl, .glb, .xyz or .spz, or --format",
@@ -322,6 +347,7 @@ impl Decode {
             ("--windowed", self.windowed, Kind::Sound, "windows are of sounds"),
             ("--model-rate", self.model_rate, Kind::Sound, "rates are of sounds"),
             ("--bits", self.bits.is_some(), Kind::Shape, "bits of a coordinate are of points"),
+            ("--decoder", self.decoder.is_some(), Kind::Video, "it is for videos"),
             ("--refine", self.refine > 0, Kind::Picture, "the refiner is for pictures"),
             ("--heal", self.heal, Kind::Picture, "the masked-token model is for pictures"),
             ("--conceal", self.conceal.is_some(), Kind::Picture, "it is for pictures"),
@@ -342,7 +368,18 @@ impl Decode {
     }
 
     fn video_options(&self, limits: Limits) -> tessera_video::DecodeOptions {
-        tessera_video::DecodeOptions { limits, salvage: self.salvage, span: self.time.map(sound::Time::seconds) }
+        use tessera_video::Decoder;
+        tessera_video::DecodeOptions {
+            limits,
+            salvage: self.salvage,
+            span: self.time.map(sound::Time::seconds),
+            decoder: match self.decoder {
+                None => Decoder::Best,
+                Some(FramePainter::Image) => Decoder::Image,
+                Some(FramePainter::Video) => Decoder::Video,
+            },
+            whole_frames: false,
+        }
     }
 
     fn picture_options(&self, limits: Limits) -> DecodeOptions {
@@ -401,6 +438,9 @@ impl Decode {
             "xyz" => Some(FileFormat::Xyz),
             "spz" => Some(FileFormat::Spz),
             "y4m" => Some(FileFormat::Y4m),
+            "mp4" | "m4v" => Some(FileFormat::Mp4),
+            "mkv" => Some(FileFormat::Mkv),
+            "webm" => Some(FileFormat::Webm),
             _ => None,
         };
         match (self.format, of_ending) {
@@ -413,8 +453,8 @@ impl Decode {
             .at(path.display())),
             (None, Some(format)) => Ok(Some(format)),
             (None, None) => Err(Failure::usage(
-                format!("no format of pictures, sounds or shapes has the ending .{ending}"),
-                "use .png, .jpg, .webp, .wav, .flac, .ply, .obj, .stl, .glb, .xyz or .spz or .y4m, or pass --format",
+                format!("no format of pictures, sounds, videos or shapes has the ending .{ending}"),
+                "use .png, .jpg, .webp, .wav, .flac, .ply, .obj, .stl, .glb, .xyz, .spz, .mp4, .mkv, .webm or .y4m, or pass --format",
             )
             .at(path.display())),
         }
@@ -426,6 +466,7 @@ impl FileFormat {
         match kind {
             Kind::Picture => Self::Png,
             Kind::Sound => Self::Wav,
+            Kind::Video if cfg!(feature = "ffmpeg") => Self::Mp4,
             Kind::Video => Self::Y4m,
             Kind::Shape => Self::Ply,
         }
@@ -435,7 +476,7 @@ impl FileFormat {
         match self {
             Self::Png | Self::Jpeg | Self::Webp => Kind::Picture,
             Self::Wav | Self::WavFloat | Self::Flac => Kind::Sound,
-            Self::Y4m => Kind::Video,
+            Self::Y4m | Self::Mp4 | Self::Mkv | Self::Webm => Kind::Video,
             Self::Ply | Self::Obj | Self::Stl | Self::Glb | Self::Xyz | Self::Spz => Kind::Shape,
         }
     }
@@ -454,6 +495,9 @@ impl FileFormat {
             Self::Xyz => "xyz",
             Self::Spz => "spz",
             Self::Y4m => "y4m",
+            Self::Mp4 => "mp4",
+            Self::Mkv => "mkv",
+            Self::Webm => "webm",
         }
     }
 

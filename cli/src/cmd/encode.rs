@@ -2,7 +2,7 @@
 
 mod shape;
 pub mod sound;
-mod video;
+pub mod video;
 
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
@@ -182,8 +182,10 @@ pub fn run(arguments: &Encode) -> Result<std::result::Result<(), Exit>> {
         |engine, job| encode(engine, &packs, job, arguments, single, output).map_err(|failure| failure.at(&job.source)),
         |job, result, bar| {
             batch::report(job, result, arguments.output.json, bar, Report::line);
-            if let Ok(Report::Shape(report)) = result {
-                batch::notes(job, &report.notes, arguments.output.json, bar);
+            match result {
+                Ok(Report::Shape(report)) => batch::notes(job, &report.notes, arguments.output.json, bar),
+                Ok(Report::Video(report)) => batch::notes(job, &report.notes, arguments.output.json, bar),
+                _ => {}
             }
         },
     );
@@ -306,7 +308,7 @@ impl Encode {
     /// For a single file, an option that does nothing is a mistake.
     fn refuse_options_of_others(&self, kind: Kind) -> Result<()> {
         use Kind::{Picture, Shape, Sound, Video};
-        let options: [(&str, bool, &[Kind]); 14] = [
+        let options: [(&str, bool, &[Kind]); 15] = [
             ("--quality", self.quality.is_some(), &[Picture, Video, Shape]),
             ("--bpp", self.bpp.is_some(), &[Picture, Video]),
             ("--size", self.size.is_some(), &[Picture, Video, Shape]),
@@ -315,6 +317,7 @@ impl Encode {
             ("--depth", self.sound.depth.is_some(), &[Sound]),
             ("--bps", self.bps.is_some(), &[Sound, Video]),
             ("--max-minutes", self.sound.max_minutes.is_some(), &[Sound]),
+            ("--audio", self.video.audio != video::Audio::Keep, &[Video]),
             ("--eighths", self.video.eighths.is_some(), &[Video]),
             ("--lossless", self.shape.lossless, &[Shape]),
             ("--bits", self.shape.bits.is_some(), &[Shape]),

@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod beside;
 pub mod completions;
 pub mod decode;
 pub mod doctor;

@@ -31,6 +31,9 @@ pub struct Cell {
     pub peak_bytes: Option<u64>,
     /// Metric name to value.
     pub metrics: BTreeMap<String, f64>,
+    /// Metric name to its values frame by frame, of videos.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_frame: BTreeMap<String, Vec<f64>>,
     /// Path of the decoded picture (PNG), sound (WAV) or shape (PLY), below the report's folder of them, where it was kept.
     pub kept: Option<String>,
 }

@@ -175,7 +175,7 @@ impl Codec<Clip> for Video {
     fn encode(&mut self, clip: &Clip, rate: &Rate) -> Result<Vec<u8>> {
         self.rate = clip.rate();
         let options = tessera_video::EncodeOptions {
-            target: tessera_video::Target::Quality(rate.value as f32),
+            target: tessera_video::Target::Bpp(rate.value),
             effort: self.effort,
             ..Default::default()
         };

@@ -18,6 +18,7 @@ mod mark;
 mod paint;
 mod pool;
 mod scale;
+mod side;
 mod store;
 
 pub use codec::{
@@ -26,3 +27,4 @@ pub use codec::{
 };
 pub use error::{Error, Result};
 pub use frame::{Frame, Rational, Sink, Source, StreamInfo};
+pub use side::{SideSound, SoundForm};

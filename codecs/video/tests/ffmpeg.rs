@@ -168,8 +168,8 @@ fn an_excerpt_has_the_sound_of_its_time() {
     assert!((first - 1.0).abs() < 0.01 && (length - 3.0).abs() < 0.1, "{first} of {length}");
 
     let part = folder.path().join("part.mp4");
-    let options = WriteOptions { sound: Some(track), start: 15, stop: Some(50), ..Default::default() };
-    write(&part, &info(32, 32, (1, 25)), &times[15..50], 50, options);
+    let options = WriteOptions { sound: Some(track), sound_start: 15, sound_stop: Some(50), ..Default::default() };
+    write(&part, &info(32, 32, (1, 25)), &times[..35], 35, options);
     let (info, frames, _, _) = read(&part);
     assert_eq!((frames.len(), frames[0].time), (35, 0), "{info:?}");
     let (first, length) = loud(&part);

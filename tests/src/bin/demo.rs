@@ -1,4 +1,4 @@
-//! `make demo`: encodes and decodes the samples, pictures at several rates, sounds at several depths and shapes at several precisions, with the `tessera` program
+//! `make demo`: encodes and decodes the samples, pictures and videos at several rates, sounds at several depths and shapes at several precisions, with the `tessera` program
 //! that lies beside this one, and prints what came of it. Outputs stay in demo-out/.
 //!
 //!     cargo run --release -p tessera-tests --bin demo -- [BPP…]
@@ -12,16 +12,21 @@ use std::{
 };
 
 use serde_json::Value;
-use tessera_eval::{Speech, metrics::speech_by_name};
+use tessera_eval::{
+    Clip, Speech,
+    metrics::{clip_by_name_in, speech_by_name},
+};
 use tessera_geometry::{Bounds, Shape, io, metrics};
 use tessera_tests::{
-    compare, preview, sample_clouds, sample_images, sample_meshes, sample_sounds, sample_splats, seen,
+    compare, preview, sample_clouds, sample_images, sample_meshes, sample_sounds, sample_splats, sample_videos, seen,
 };
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
 const RATES: [&str; 3] = ["0.02", "0.05", "0.12"];
 const DEPTHS: [&str; 2] = ["8", "12"];
+/// Bits per pixel of videos.
+const VIDEO_RATES: [&str; 2] = ["0.01", "0.03"];
 /// Bytes of meshes.
 const MESH_SIZES: [&str; 3] = ["400", "1000", "4000"];
 /// Qualities of splats.
@@ -76,6 +81,7 @@ fn demo(rates: &[String], out: &Path) -> Fallible<()> {
     for depth in DEPTHS {
         sounds(&tessera, depth, &out.join(format!("{depth}bit")))?;
     }
+    videos(&tessera, out)?;
     println!(
         "\n{:<18} {:>7} {:>7} {:>7} {:>7} {:>9} {:>9}  output",
         "cloud", "points", "bytes", "bit/pt", "D1 dB", "encode s", "decode s"
@@ -129,6 +135,57 @@ fn sounds(tessera: &Path, depth: &str, folder: &Path) -> Fallible<()> {
             number(encoded, "seconds"),
             number(decoded, "seconds"),
         );
+    }
+    Ok(())
+}
+
+/// The video samples with their sound, at several rates, decoded to MP4.
+fn videos(tessera: &Path, out: &Path) -> Fallible<()> {
+    println!(
+        "\n{:<18} {:>7} {:>7} {:>7} {:>7} {:>9} {:>9}  output",
+        "video", "bytes", "bpp", "PSNR dB", "flicker", "encode s", "decode s"
+    );
+    for source in sample_videos() {
+        let original = match Clip::read(&source) {
+            Ok(original) => original,
+            Err(error) => {
+                println!("left out: {error}");
+                continue;
+            }
+        };
+        for rate in VIDEO_RATES {
+            let folder = out.join(format!("video-{rate}bpp"));
+            // One input goes into a folder that is there; else it would take its name.
+            fs::create_dir_all(&folder)?;
+            let encoded = reports(
+                Command::new(tessera)
+                    .args(["encode", "--json", "--force", "--bpp", rate, "-o"])
+                    .arg(&folder)
+                    .arg(&source),
+            )?;
+            let decoded =
+                reports(Command::new(tessera).args(["decode", "--json", "--force", "-o"]).arg(&folder).arg(&folder))?;
+            for (tsr, encoded) in &encoded {
+                let decoded = decoded.get(tsr).ok_or("a file was not decoded")?;
+                let result = text(decoded, "output");
+                let seen = Clip::read(Path::new(&result))?;
+                let measure = |name| -> Fallible<f64> {
+                    let store = tessera_models::Store::standard(None);
+                    Ok(clip_by_name_in(name, &store)?.measure(&original, &seen)?)
+                };
+                let name = source.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                // With the sound, which the rate is without.
+                let bytes = fs::metadata(text(encoded, "output"))?.len();
+                println!(
+                    "{name:<18} {bytes:>7} {:>7.4} {:>7.2} {:>7.3} {:>9.3} {:>9.3}  {result}",
+                    number(encoded, "bpp"),
+                    measure("psnr")?,
+                    measure("flicker")?,
+                    number(encoded, "seconds"),
+                    number(decoded, "seconds"),
+                );
+            }
+        }
     }
     Ok(())
 }

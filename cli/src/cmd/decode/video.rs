@@ -4,9 +4,13 @@ use std::{io, time::Instant};
 
 use serde::Serialize;
 use tessera_core::container::Header;
-use tessera_video::{DecodeOptions, inspect, io as formats};
+use tessera_video::{
+    DecodeOptions, inspect,
+    io::{self as formats, pictures::Pattern},
+};
 
 use crate::{
+    cmd::beside,
     engine::Shared,
     explain,
     failure::Result,
@@ -26,7 +30,7 @@ pub struct Report {
     duration: f64,
     /// Where it begins in the video.
     start: f64,
-    /// With --salvage: what of the file was lost.
+    /// What was not written as it came; with --salvage, what of the file was lost.
     pub losses: Vec<String>,
     /// Decoding and writing; the model is loaded on the way.
     seconds: f64,
@@ -41,15 +45,31 @@ pub fn decode(
     output: Output,
 ) -> Result<Report> {
     let said = inspect(bytes, &options.limits, options.salvage).map_err(|error| explain::video(&error))?;
-    let codec = shared.video_codec(&shared.find(header)?)?;
+    let codec = shared.frame_painter(&shared.find(header)?, options.decoder)?;
     let start = Instant::now();
+    let mut notes = Vec::new();
+    let format = sink.path().and_then(formats::Format::of_path);
+    let sound = beside::track(shared, bytes, options.salvage, format, &mut notes)?;
+    let (from, to) = options.span.unwrap_or((0.0, f64::INFINITY));
+    let ticks = |seconds: f64| (seconds * f64::from(said.shape.tick.1) / f64::from(said.shape.tick.0)).round() as i64;
+    let sound_start = if from > 0.0 { said.shown_at(from) as i64 } else { 0 };
+    let how = formats::WriteOptions { sound, sound_start, sound_stop: to.is_finite().then(|| ticks(to)), coding: None };
     let write = |frames: &mut dyn tessera_video::Sink| {
         codec.decode(bytes, frames, options).map_err(|error| explain::video(&error))
     };
     let explained = |error| explain::video(&error);
     let decoded = match sink {
         Sink::Stdout => write(&mut formats::y4m::Writer::new(io::stdout().lock(), &said.info).map_err(explained)?)?,
-        sink => output.make(sink, |path| write(&mut *formats::create(path, &said.info).map_err(explained)?))?,
+        // Numbered pictures: each is made whole, and none replaces another.
+        Sink::File(path) | Sink::Mirrored(path) if Pattern::of_path(path).is_some() => {
+            write(&mut *formats::create(path, &said.info, how).map_err(explained)?)?
+        }
+        sink => output.make(sink, |path| {
+            let mut frames = formats::create(path, &said.info, how).map_err(explained)?;
+            let decoded = write(&mut *frames)?;
+            notes.extend(frames.notes());
+            Ok(decoded)
+        })?,
     };
     let tick = f64::from(said.shape.tick.0) / f64::from(said.shape.tick.1);
     Ok(Report {
@@ -60,7 +80,7 @@ pub fn decode(
         frames: decoded.frames,
         duration: decoded.seconds,
         start: decoded.start as f64 * tick,
-        losses: decoded.losses,
+        losses: decoded.losses.into_iter().chain(notes).collect(),
         seconds: start.elapsed().as_secs_f64(),
     })
 }

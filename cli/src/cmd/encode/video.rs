@@ -12,10 +12,11 @@ use serde::Serialize;
 use tessera_core::Rung;
 use tessera_video::{
     EncodeOptions, Source as Frames, Target,
-    io::{ReadOptions, open, pictures::Pattern, y4m},
+    io::{ReadOptions, is_video, open, pictures::Pattern, y4m},
 };
 
 use crate::{
+    cmd::{beside, encode::MAX_INPUT_BYTES},
     engine::{PackHandle, Shared},
     explain,
     failure::{Exit, Failure, Result},
@@ -34,6 +35,18 @@ pub struct VideoArgs {
     /// Sides of the frames that are coded, in eighths of the source's; what the target suggests if absent
     #[arg(long, value_name = "1-8", value_parser = clap::value_parser!(u8).range(1..=8))]
     pub eighths: Option<u8>,
+
+    /// What becomes of a video's sound: kept packet by packet, coded by the audio codec at about a kilobit a second, or left out
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Audio::Keep)]
+    pub audio: Audio,
+}
+
+/// What becomes of a video's sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Audio {
+    Keep,
+    Tokens,
+    None,
 }
 
 fn parse_seconds(text: &str) -> std::result::Result<f64, String> {
@@ -62,9 +75,12 @@ impl Input {
             }
             Source::File(path) => {
                 let numbered = Pattern::of_path(path).is_some() && !path.exists();
-                // What cannot be read says so when it is read as something else.
-                let read = File::open(path).and_then(|file| file.take(most).read_to_end(&mut start));
-                let video = numbered || read.is_ok() && Kind::of(&start) == Some(Kind::Video);
+                // What cannot be read says so when it is read as something else. Containers of sound may hold moving pictures.
+                let may = || {
+                    let kind = Kind::of_file(path, MAX_INPUT_BYTES);
+                    matches!(kind, None | Some(Kind::Sound | Kind::Video)) && is_video(path)
+                };
+                let video = numbered || may();
                 Ok(if video { Ok(Self::File(path.clone())) } else { Err(Vec::new()) })
             }
             Source::Slice { .. } => Ok(Err(Vec::new())),
@@ -95,6 +111,9 @@ pub struct Report {
     /// Of the video.
     duration: f64,
     bytes: u64,
+    /// Of these, the sound's.
+    sound_bytes: u64,
+    /// Of the file without its sound.
     bpp: f64,
     bits_per_second: f64,
     pack: String,
@@ -108,6 +127,8 @@ pub struct Report {
     inter_bits: f64,
     /// Share of tokens that frames change.
     changed: f64,
+    /// What was not coded as it came.
+    pub notes: Vec<String>,
     /// Reading and encoding; the model is loaded on the way.
     seconds: f64,
 }
@@ -136,10 +157,12 @@ pub fn encode(
         ..EncodeOptions::default()
     };
     let start = Instant::now();
+    let sound = beside::sound(shared, &input, wanted.video.audio)?;
     let mut frames = input.open()?;
     let (width, height) = (frames.info().width, frames.info().height);
-    let mut encode =
-        |out: &mut dyn io::Write| codec.encode(&mut *frames, out, &options).map_err(|error| explain::video(&error));
+    let mut encode = |out: &mut dyn io::Write| {
+        codec.encode_with(&mut *frames, sound.as_ref(), out, &options).map_err(|error| explain::video(&error))
+    };
     let encoded = match &job.sink {
         Sink::Stdout => encode(&mut io::stdout().lock())?,
         sink => output.make(sink, |path: &Path| {
@@ -157,6 +180,7 @@ pub fn encode(
         gops: encoded.gops,
         duration: encoded.seconds,
         bytes: encoded.bytes,
+        sound_bytes: encoded.sound_bytes,
         bpp: encoded.bpp,
         bits_per_second: encoded.bits_per_second,
         pack: pack.id().to_owned(),
@@ -167,6 +191,7 @@ pub fn encode(
         key_bits: encoded.tally.key_bits,
         inter_bits: encoded.tally.inter_bits,
         changed: encoded.tally.changed,
+        notes: frames.notes(),
         seconds: start.elapsed().as_secs_f64(),
     })
 }
@@ -174,12 +199,16 @@ pub fn encode(
 impl Report {
     pub fn line(&self) -> String {
         format!(
-            "{} -> {}  {} frames, {:.1} s  {} bytes  {:.5} bpp, {} bit/s  rung {}x{} at {}/8  {:.2} s, {:.1} frames/s",
+            "{} -> {}  {} frames, {:.1} s  {} bytes{}  {:.5} bpp, {} bit/s  rung {}x{} at {}/8  {:.2} s, {:.1} frames/s",
             self.input,
             self.output,
             print::grouped(self.frames),
             self.duration,
             print::grouped(self.bytes),
+            match self.sound_bytes {
+                0 => String::new(),
+                sound => format!(" ({} of sound)", print::grouped(sound)),
+            },
             self.bpp,
             print::grouped(self.bits_per_second.round() as u64),
             self.levels,

@@ -37,6 +37,7 @@ pub struct Report {
     inter_bits: Option<f64>,
     changed: Option<f64>,
     gop_bytes: u64,
+    sound_bytes: u64,
     bytes: u64,
     bpp: f64,
     bits_per_second: f64,
@@ -54,7 +55,8 @@ pub fn inspect_video(file: String, bytes: &[u8], header: &Header, shared: &Share
     };
     let (width, height) = held.shape.coded();
     let pixels = f64::from(held.shape.width) * f64::from(held.shape.height) * held.frames as f64;
-    let bits = 8.0 * bytes.len() as f64;
+    // Rates are those of the frames.
+    let bits = 8.0 * (bytes.len() as u64 - held.sound_bytes) as f64;
     Ok(Report {
         file,
         modality: "video",
@@ -78,6 +80,7 @@ pub fn inspect_video(file: String, bytes: &[u8], header: &Header, shared: &Share
         inter_bits: tally.map(|tally| tally.inter_bits),
         changed: tally.map(|tally| tally.changed),
         gop_bytes: held.gop_bytes,
+        sound_bytes: held.sound_bytes,
         bytes: bytes.len() as u64,
         bpp: bits / pixels,
         bits_per_second: bits / held.seconds,
@@ -117,8 +120,12 @@ impl Report {
                 100.0 * changed
             ));
         }
+        if self.sound_bytes > 0 {
+            page.push_str(&format!("  sound    {} bytes\n", print::grouped(self.sound_bytes)));
+        }
+        let without = if self.sound_bytes > 0 { "; without the sound" } else { "," };
         page.push_str(&format!(
-            "  file     {} bytes, {:.5} bits per pixel, {} bits per second\n\n",
+            "  file     {} bytes{without} {:.5} bits per pixel, {} bits per second\n\n",
             print::grouped(self.bytes),
             self.bpp,
             print::grouped(self.bits_per_second.round() as u64)

@@ -43,6 +43,8 @@ pub enum ChunkKind {
     Attribute,
     /// A mesh: its faces and vertices as one walk. Critical.
     Mesh,
+    /// What is shown or heard beside a video: its sound, in pieces that the sequence number counts; see FORMAT.md. Ancillary.
+    SideMedia,
     /// An EXIF block, as found behind the `Exif\0\0` marker. Ancillary.
     Exif,
     /// An ICC profile. Ancillary.
@@ -50,7 +52,7 @@ pub enum ChunkKind {
 }
 
 impl ChunkKind {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Tokens,
         Self::Interleaved,
         Self::Alpha,
@@ -60,6 +62,7 @@ impl ChunkKind {
         Self::Closing,
         Self::Index,
         Self::Gop,
+        Self::SideMedia,
         Self::Levels,
         Self::Attribute,
         Self::Mesh,
@@ -67,7 +70,7 @@ impl ChunkKind {
 
     /// Whether a reader that does not know the kind may skip it.
     pub fn is_ancillary(self) -> bool {
-        matches!(self, Self::Exif | Self::Icc | Self::Index)
+        matches!(self, Self::Exif | Self::Icc | Self::Index | Self::SideMedia)
     }
 
     /// The field's name for the kind, lower case.
@@ -82,6 +85,7 @@ impl ChunkKind {
             Self::Closing => "closing",
             Self::Index => "index",
             Self::Gop => "gop",
+            Self::SideMedia => "side media",
             Self::Levels => "levels",
             Self::Attribute => "attribute",
             Self::Mesh => "mesh",
@@ -101,6 +105,7 @@ impl ChunkKind {
             Self::Mesh => 10,
             Self::Levels => 11,
             Self::Gop => 12,
+            Self::SideMedia => 13,
             Self::Interleaved => 14,
         }
     }

@@ -58,10 +58,14 @@ impl Metric<Clip> for OfFrames {
     }
 
     fn measure(&mut self, reference: &Clip, distorted: &Clip) -> Result<f64> {
+        Ok(self.measure_frames(reference, distorted)?.0)
+    }
+
+    fn measure_frames(&mut self, reference: &Clip, distorted: &Clip) -> Result<(f64, Vec<f64>)> {
         let pairs = pairs(reference, distorted)?;
         let values = pairs.step_by(self.every).map(|(a, b)| self.metric.measure(a, b));
         let values: Vec<f64> = values.collect::<Result<_>>()?;
-        Ok(values.iter().sum::<f64>() / values.len().max(1) as f64)
+        Ok((values.iter().sum::<f64>() / values.len().max(1) as f64, values))
     }
 }
 

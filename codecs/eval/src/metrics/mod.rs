@@ -78,6 +78,14 @@ pub trait Metric<M = Rgb8>: Send {
     /// # Errors
     /// The sizes differ, or there is too little for the metric.
     fn measure(&mut self, reference: &M, distorted: &M) -> Result<f64>;
+
+    /// The value, and the values of the frames that it is the mean of; none where it is no such mean.
+    ///
+    /// # Errors
+    /// As [`measure`](Self::measure).
+    fn measure_frames(&mut self, reference: &M, distorted: &M) -> Result<(f64, Vec<f64>)> {
+        Ok((self.measure(reference, distorted)?, Vec::new()))
+    }
 }
 
 /// The metrics of speech that need nothing beside the program.

@@ -17,6 +17,7 @@ mod bootstrap;
 mod curve;
 mod escape;
 mod figures;
+mod frames;
 mod gallery;
 mod index;
 mod markdown;
@@ -97,7 +98,11 @@ pub fn write(run: &Run, kept: &Path, out: &Path) -> Result<Written> {
         // Videos are not kept, and shapes lie beside the page as files.
         Extent::Clip { .. } | Extent::Mesh { .. } | Extent::Cloud { .. } | Extent::Splats { .. } => (None, None),
     };
-    let page = Page { run, looks: &looks, plots, bd_rates: &bd_rates, matched: &matched, gallery, sounds };
+    let frames = frames::frames(&index, &looks);
+    if frames.is_some() {
+        output.write("frames.csv", &tables::frames(run)?)?;
+    }
+    let page = Page { run, looks: &looks, plots, bd_rates: &bd_rates, matched: &matched, gallery, sounds, frames };
     output.write("index.html", page.html().as_bytes())?;
     Ok(Written { files: output.finish() })
 }

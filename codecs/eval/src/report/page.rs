@@ -28,6 +28,7 @@ pub(super) struct Page<'a> {
     pub(super) matched: &'a [Matched],
     pub(super) gallery: Option<Gallery>,
     pub(super) sounds: Option<Sounds>,
+    pub(super) frames: Option<String>,
 }
 
 impl Page<'_> {
@@ -71,6 +72,7 @@ impl Page<'_> {
                     "note" => markup(note),
                     "heard" => self.sounds.as_ref().map_or_else(String::new, |sounds| markup(&sounds.note)),
                     "sounds" => self.sounds.as_ref().map_or_else(String::new, |sounds| sounds.html.clone()),
+                    "frames" => self.frames.clone().unwrap_or_default(),
                     "codecs" => sections::options(codecs(), None),
                     "rows" => sections::rows_shown(run),
                     "cells" => sections::cells(run),
@@ -91,6 +93,7 @@ impl Page<'_> {
             "equal" => !self.matched.is_empty(),
             "pictures" => self.gallery.is_some(),
             "sounds" => self.sounds.is_some(),
+            "frames" => self.frames.is_some(),
             "files" => !run.cells.is_empty(),
             "troubles" => !troubles.is_empty(),
             _ => true,

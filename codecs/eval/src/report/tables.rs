@@ -39,6 +39,20 @@ pub(super) fn cells(run: &Run) -> Result<Vec<u8>> {
     table(head, run.cells.iter().map(line))
 }
 
+/// One line per cell, metric and frame that was measured.
+pub(super) fn frames(run: &Run) -> Result<Vec<u8>> {
+    let head = ["file", "codec", "rate", "metric", "place", "value"].map(str::to_owned);
+    let lines = run.cells.iter().flat_map(|cell| {
+        cell.by_frame.iter().flat_map(move |(metric, values)| {
+            values.iter().enumerate().map(move |(place, value)| {
+                let [place, value] = [place.to_string(), value.to_string()];
+                vec![cell.file.clone(), cell.codec.clone(), cell.rate.clone(), metric.clone(), place, value]
+            })
+        })
+    });
+    table(head.into_iter(), lines)
+}
+
 /// One line per anchor, codec and metric; empty numbers where nothing overlaps.
 pub(super) fn bd_rates(rows: &[BdRate]) -> Result<Vec<u8>> {
     let head = [

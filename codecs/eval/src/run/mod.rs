@@ -295,11 +295,16 @@ impl<M: Media> Desk<'_, M> {
             Err(error) => return (None, vec![failure(error.to_string())]),
         };
         let mut failures = Vec::new();
-        let mut numbers = BTreeMap::new();
+        let (mut numbers, mut frames) = (BTreeMap::new(), BTreeMap::new());
         for (metric, value) in values {
             match value {
-                Ok(value) if value.is_finite() => drop(numbers.insert(metric, value)),
-                Ok(value) => failures.push(failure(format!("{metric} is {value}"))),
+                Ok((value, each)) if value.is_finite() => {
+                    if !each.is_empty() {
+                        frames.insert(metric.clone(), each);
+                    }
+                    numbers.insert(metric, value);
+                }
+                Ok((value, _)) => failures.push(failure(format!("{metric} is {value}"))),
                 Err(error) => failures.push(failure(format!("{metric}: {error}"))),
             }
         }
@@ -323,6 +328,7 @@ impl<M: Media> Desk<'_, M> {
             decode_seconds: answer.2,
             peak_bytes: answer.3,
             metrics: numbers,
+            by_frame: frames,
             kept: left,
         };
         (Some(cell), failures)
@@ -347,7 +353,7 @@ impl<M: Media> Desk<'_, M> {
         input: usize,
         decoded: &Path,
         metrics: &mut [Box<dyn Metric<M>>],
-    ) -> Result<(Extent, Vec<(String, Result<f64>)>)> {
+    ) -> Result<(Extent, Vec<(String, Result<(f64, Vec<f64>)>)>)> {
         let original = match self.original.take().filter(|(of, _)| *of == input) {
             Some(original) => original,
             None => (input, M::read(&self.plan.inputs[input].path)?),
@@ -355,7 +361,7 @@ impl<M: Media> Desk<'_, M> {
         let decoded = M::read(decoded)?;
         let values = metrics
             .iter_mut()
-            .map(|metric| (metric.name().to_owned(), metric.measure(&original.1, &decoded)))
+            .map(|metric| (metric.name().to_owned(), metric.measure_frames(&original.1, &decoded)))
             .collect();
         let extent = original.1.extent();
         self.original = Some(original);

@@ -35,6 +35,7 @@ fn run(higher_is_better: bool, curves: &[Points<'_>]) -> Run {
             decode_seconds: 0.01,
             peak_bytes: None,
             metrics: [("m".to_owned(), value)].into(),
+            by_frame: BTreeMap::new(),
             kept: None,
         })
     });

@@ -45,6 +45,7 @@ pub fn run(pictures: &[(String, RgbImage)], qualities: &[u8], folder: &Path) -> 
                     decode_seconds,
                     peak_bytes: None,
                     metrics: metrics(picture, &decoded),
+                    by_frame: BTreeMap::new(),
                     kept: Some(kept),
                 });
             }

@@ -2,10 +2,11 @@
 
 use std::io::Write;
 
-use tessera_core::container::{FULL_SCALE, Header, MediaShape, PriorKind, VideoShape};
+use tessera_core::container::{Chunk, FULL_SCALE, Header, MediaShape, PriorKind, VideoShape};
 use tessera_core::{LatentShape, Rung};
 
 use super::coding::{Choosing, Coded, code};
+use super::probe::Ahead;
 use super::rate::{self, Budget, Trial};
 use super::writing::{Writing, Written};
 use super::{EncodeOptions, Tally, Target, VideoCodec};
@@ -13,7 +14,11 @@ use crate::error::Result;
 use crate::frame::{Source, StreamInfo};
 use crate::gop::Gop;
 use crate::pool::Pool;
+use crate::side::SideSound;
 use crate::store::Store;
+
+/// Bits per pixel where nothing is known.
+const UNKNOWN: f64 = 0.005;
 
 /// An encoded video and where its bytes went.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,9 +29,11 @@ pub struct Encoded {
     pub gops: u32,
     /// Bytes of the file.
     pub bytes: u64,
-    /// Bits of the file per pixel of all frames.
+    /// Of these, bytes of the sound.
+    pub sound_bytes: u64,
+    /// Bits of the file without its sound per pixel of all frames.
     pub bpp: f64,
-    /// Bits of the file per second.
+    /// Bits of the file without its sound per second.
     pub bits_per_second: f64,
     /// Seconds from the first frame to the end of the last.
     pub seconds: f64,
@@ -56,22 +63,47 @@ impl VideoCodec {
     /// [`Error::TooSmall`](crate::Error::TooSmall) for an impossible [`Target::Size`]; [`Error::Parameter`](crate::Error::Parameter) for options out of
     /// range; [`Error::Image`](crate::Error::Image) if ONNX Runtime is missing or fails.
     pub fn encode(&self, source: &mut dyn Source, out: &mut dyn Write, options: &EncodeOptions) -> Result<Encoded> {
+        self.encode_with(source, None, out, options)
+    }
+
+    /// As [`encode`](Self::encode), with sound. Rates are those of the frames alone; a [`Target::Size`] is that of the whole file.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    pub fn encode_with(
+        &self,
+        source: &mut dyn Source,
+        sound: Option<&SideSound>,
+        out: &mut dyn Write,
+        options: &EncodeOptions,
+    ) -> Result<Encoded> {
         options.check()?;
-        let shape = self.shape(source.info(), options);
-        let (width, height) = shape.coded();
-        let grid = self.tokenizer.grid(width, height);
-        let ladder = self.tokenizer.ladder(grid.len());
-        let (rung, lambda) = match options.target {
-            Target::Quality(quality) => rate::of_quality(&ladder, quality),
-            Target::Rung { rung, lambda } => (rung, lambda.unwrap_or_else(|| rate::usual_lambda(&ladder, rung))),
+        let side = sound.map(SideSound::chunks).transpose()?.unwrap_or_default();
+        let mut frames_alone = *options;
+        if let Target::Size(bytes) = options.target {
+            let beside: usize = side.iter().map(|chunk| chunk.payload.len()).sum();
+            frames_alone.target = Target::Size(bytes.saturating_sub(beside as u64));
+        }
+        let (eighths, rung, lambda) = match options.target {
+            Target::Quality(quality) => {
+                let (eighths, rung, factor) = rate::of_quality(&self.tokenizer.ladder(1), quality);
+                (eighths, rung, rate::usual_lambda(&self.tokenizer.ladder(1), rung) * factor)
+            }
+            Target::Rung { rung, lambda } => {
+                (FULL_SCALE, rung, lambda.unwrap_or_else(|| rate::usual_lambda(&self.tokenizer.ladder(1), rung)))
+            }
             Target::Bpp(_) | Target::BitsPerSecond(_) | Target::Size(_) => {
-                return self.encode_within(source, out, options, &shape, grid);
+                return self.encode_within(source, &side, out, &frames_alone);
             }
         };
+        let shape = shape_of(source.info(), options.eighths.unwrap_or(eighths));
+        let (width, height) = shape.coded();
+        let grid = self.tokenizer.grid(width, height);
         let choosing = Choosing { rung, lambda, candidates: options.candidates(), sticky: options.sticky };
         let header = self.header(&shape, rung);
         let written = self.coding(grid, choosing, |coders| {
             let mut file = Writing::new(out, &header, grid.len())?;
+            file.side(&side)?;
             self.analyse(source, &shape, options.gop_seconds, rung.levels, |gop| {
                 if coders.is_full()
                     && let Some(coded) = coders.take()
@@ -93,15 +125,19 @@ impl VideoCodec {
     fn encode_within(
         &self,
         source: &mut dyn Source,
+        side: &[Chunk],
         out: &mut dyn Write,
         options: &EncodeOptions,
-        shape: &VideoShape,
-        grid: LatentShape,
     ) -> Result<Encoded> {
+        let mut source = Ahead::new(source)?;
+        let (eighths, first) = self.suggest(&source, wanted_bpp(source.info(), options.target), options)?;
+        let shape = &shape_of(source.info(), eighths);
+        let (width, height) = shape.coded();
+        let grid = self.tokenizer.grid(width, height);
         let ladder = self.tokenizer.ladder(grid.len());
         let mut store = Store::new()?;
         let levels = ladder.rungs().last().map_or(1, |rung| rung.levels);
-        self.analyse(source, shape, options.gop_seconds, levels, |gop| store.put(&gop))?;
+        self.analyse(&mut source, shape, options.gop_seconds, levels, |gop| store.put(&gop))?;
         let frames = store.frames();
         let pixels = f64::from(shape.width) * f64::from(shape.height) * frames as f64;
         let seconds = store.ticks() as f64 * f64::from(shape.tick.0) / f64::from(shape.tick.1);
@@ -112,7 +148,7 @@ impl VideoCodec {
             Target::Quality(_) | Target::Rung { .. } => Budget { bytes: 0, strict: false },
         };
         let mut attempts = 0;
-        let trial = rate::fit(&ladder, budget, frames * grid.len(), |rung, lambda| {
+        let trial = rate::fit(&ladder, budget, first, |rung, lambda| {
             attempts += 1;
             let how = Choosing { rung, lambda, candidates: options.candidates(), sticky: options.sticky };
             let coded = self.coding(grid, how, |coders| {
@@ -128,7 +164,9 @@ impl VideoCodec {
                 }
                 Ok(all)
             })?;
-            let bytes = self.write(&mut std::io::sink(), shape, rung, grid, &coded)?.bytes;
+            // A size is that of the whole file, a rate that of the frames.
+            let beside = if budget.strict { side } else { &[] };
+            let bytes = self.write(&mut std::io::sink(), (shape, rung, grid), beside, &coded)?.bytes;
             Ok(Trial { rung, lambda, bytes, coded })
         })?;
         let how = Choosing {
@@ -137,19 +175,19 @@ impl VideoCodec {
             candidates: options.candidates(),
             sticky: options.sticky,
         };
-        let written = self.write(out, shape, trial.rung, grid, &trial.coded)?;
+        let written = self.write(out, (shape, trial.rung, grid), side, &trial.coded)?;
         Ok(self.encoded(written, shape, how, attempts))
     }
 
     fn write(
         &self,
         out: &mut dyn Write,
-        shape: &VideoShape,
-        rung: Rung,
-        grid: LatentShape,
+        (shape, rung, grid): (&VideoShape, Rung, LatentShape),
+        side: &[Chunk],
         coded: &[Coded],
     ) -> Result<Written> {
         let mut file = Writing::new(out, &self.header(shape, rung), grid.len())?;
+        file.side(side)?;
         coded.iter().try_for_each(|coded| file.put(coded))?;
         file.finish()
     }
@@ -172,41 +210,16 @@ impl VideoCodec {
         Header { pack: self.pack_ref(), rung, prior: PriorKind::Trained, media: MediaShape::Video(*shape) }
     }
 
-    /// Size, clock and scale of what is coded.
-    fn shape(&self, info: &StreamInfo, options: &EncodeOptions) -> VideoShape {
-        let suggested = match options.target {
-            Target::Quality(quality) => rate::scale_of_quality(quality),
-            Target::Rung { .. } => FULL_SCALE,
-            Target::Bpp(bpp) => rate::scale_of_bpp(bpp),
-            Target::BitsPerSecond(bits) => rate::scale_of_bpp(f64::from(bits) / pixels_per_second(info)),
-            Target::Size(bytes) => {
-                let seconds = info.duration.map(|ticks| ticks as f64 * seconds_of_tick(info)).or_else(|| {
-                    let rate = info.frame_rate?;
-                    Some(info.frames? as f64 * f64::from(rate.den) / f64::from(rate.num))
-                });
-                // Of a video of unknown length, what most sizes suggest.
-                let bpp = seconds.map(|seconds| 8.0 * bytes as f64 / (pixels_per_second(info) * seconds.max(0.01)));
-                rate::scale_of_bpp(bpp.unwrap_or(0.005))
-            }
-        };
-        VideoShape {
-            width: info.width,
-            height: info.height,
-            tick: (info.time_base.num, info.time_base.den),
-            rate: info.frame_rate.map(|rate| (rate.num, rate.den)),
-            eighths: options.eighths.unwrap_or(suggested),
-        }
-    }
-
     fn encoded(&self, written: Written, shape: &VideoShape, how: Choosing, attempts: u32) -> Encoded {
         let (width, height) = shape.coded();
         let values = self.tokenizer.grid(width, height).len() as usize * self.tokenizer.codebook().dim();
         let seconds = written.ticks as f64 * f64::from(shape.tick.0) / f64::from(shape.tick.1);
-        let (frames, bits) = (written.frames as f64, 8.0 * written.bytes as f64);
+        let (frames, bits) = (written.frames as f64, 8.0 * (written.bytes - written.side) as f64);
         Encoded {
             frames: written.frames,
             gops: written.gops,
             bytes: written.bytes,
+            sound_bytes: written.side,
             bpp: bits / (f64::from(shape.width) * f64::from(shape.height) * frames),
             bits_per_second: bits / seconds,
             seconds,
@@ -220,12 +233,32 @@ impl VideoCodec {
     }
 }
 
-fn seconds_of_tick(info: &StreamInfo) -> f64 {
-    f64::from(info.time_base.num) / f64::from(info.time_base.den)
+/// Size, clock and scale of what is coded.
+pub(super) fn shape_of(info: &StreamInfo, eighths: u8) -> VideoShape {
+    VideoShape {
+        width: info.width,
+        height: info.height,
+        tick: (info.time_base.num, info.time_base.den),
+        rate: info.frame_rate.map(|rate| (rate.num, rate.den)),
+        eighths,
+    }
 }
 
-/// Pixels a second; of a video without a nominal rate, as if it had 25 frames.
-fn pixels_per_second(info: &StreamInfo) -> f64 {
+/// Bits per pixel that a target comes to, as far as a source says how much there is.
+fn wanted_bpp(info: &StreamInfo, target: Target) -> f64 {
+    // Of a video without a nominal rate, as if it had 25 frames.
     let rate = info.frame_rate.map_or(25.0, |rate| f64::from(rate.num) / f64::from(rate.den));
-    f64::from(info.width) * f64::from(info.height) * rate
+    let pixels = f64::from(info.width) * f64::from(info.height);
+    let tick = f64::from(info.time_base.num) / f64::from(info.time_base.den);
+    match target {
+        Target::Bpp(bpp) => bpp,
+        Target::BitsPerSecond(bits) => f64::from(bits) / (pixels * rate),
+        Target::Size(bytes) => {
+            let frames = info.frames.map(|frames| frames as f64);
+            let frames = frames.or_else(|| info.duration.map(|ticks| ticks as f64 * tick * rate));
+            // Of a video of unknown length, what most sizes come to.
+            frames.map_or(UNKNOWN, |frames| 8.0 * bytes as f64 / (pixels * frames.max(1.0)))
+        }
+        Target::Quality(_) | Target::Rung { .. } => UNKNOWN,
+    }
 }

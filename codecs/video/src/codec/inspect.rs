@@ -21,6 +21,10 @@ pub struct Inspection {
     pub seconds: f64,
     /// Bytes of groups: times and coded tokens.
     pub gop_bytes: u64,
+    /// Bytes of the sound.
+    pub sound_bytes: u64,
+    /// When the frames of each group are shown.
+    pub times: Vec<GopTimes>,
     /// The video as a source of frames would announce it.
     pub info: StreamInfo,
 }
@@ -40,19 +44,40 @@ pub fn inspect(bytes: &[u8], limits: &Limits, salvage: bool) -> Result<Inspectio
     let shape = shape_of(&header)?;
     let mut gops = Vec::new();
     let (mut end, mut gop_bytes) = (0, 0);
+    let mut clocks = Vec::new();
     for chunk in chunks.iter().filter(|chunk| chunk.kind == ChunkKind::Gop) {
         let (times, _) = GopTimes::split(&chunk.payload)?;
         gops.push(times.ticks.len() as u32);
         end = end.max(times.end());
         gop_bytes += chunk.payload.len() as u64;
+        clocks.push(times);
     }
     if let Some(index) = GopIndex::of_file(bytes, limits) {
         end = end.max(index.end);
     }
+    let beside = chunks.iter().filter(|chunk| chunk.kind == ChunkKind::SideMedia);
+    let sound_bytes = beside.map(|chunk| chunk.payload.len() as u64).sum();
     let frames = gops.iter().map(|&frames| u64::from(frames)).sum();
     let info = StreamInfo { frames: Some(frames), duration: Some(end as i64), ..info_of(&shape) };
     let seconds = end as f64 * f64::from(shape.tick.0) / f64::from(shape.tick.1);
-    Ok(Inspection { header, shape, frames, gops, seconds, gop_bytes, info })
+    Ok(Inspection { header, shape, frames, gops, seconds, gop_bytes, sound_bytes, times: clocks, info })
+}
+
+impl Inspection {
+    /// When the frame is shown first that is shown at a time in seconds, in ticks; 0 where there is none.
+    pub fn shown_at(&self, seconds: f64) -> u64 {
+        let tick = f64::from(self.shape.tick.0) / f64::from(self.shape.tick.1);
+        for times in &self.times {
+            let mut begin = times.start;
+            for ticks in &times.ticks {
+                if (begin + ticks) as f64 * tick > seconds {
+                    return begin;
+                }
+                begin += ticks;
+            }
+        }
+        0
+    }
 }
 
 /// What a file's frames are.

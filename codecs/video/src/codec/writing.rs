@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use tessera_core::container::{FileWriter, GopEntry, GopIndex, Header};
+use tessera_core::container::{Chunk, FileWriter, GopEntry, GopIndex, Header};
 
 use super::Tally;
 use super::coding::Coded;
@@ -17,6 +17,8 @@ pub(super) struct Writing<'a> {
     /// Places of a frame.
     places: u64,
     error: f64,
+    /// Bytes of what travels beside the frames.
+    side: u64,
 }
 
 /// What was written.
@@ -27,6 +29,8 @@ pub(super) struct Written {
     /// From the first frame to the end of the last.
     pub ticks: u64,
     pub bytes: u64,
+    /// Of these, what travels beside the frames.
+    pub side: u64,
     pub tally: Tally,
     /// Squared latent error.
     pub error: f64,
@@ -36,13 +40,24 @@ impl<'a> Writing<'a> {
     /// Writes the header.
     pub fn new(out: &'a mut dyn Write, header: &Header, places: u64) -> Result<Self> {
         let (file, bytes) = FileWriter::new(header)?;
-        let mut writing = Self { out, file, index: GopIndex::default(), tally: Tally::default(), places, error: 0.0 };
+        let mut writing =
+            Self { out, file, index: GopIndex::default(), tally: Tally::default(), places, error: 0.0, side: 0 };
         writing.write(&bytes)?;
         Ok(writing)
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.out.write_all(bytes).map_err(|error| unwritable(&error))
+    }
+
+    /// Writes what travels beside the frames.
+    pub fn side(&mut self, chunks: &[Chunk]) -> Result<()> {
+        for chunk in chunks {
+            let bytes = self.file.chunk(chunk)?;
+            self.side += bytes.len() as u64;
+            self.write(&bytes)?;
+        }
+        Ok(())
     }
 
     /// Writes the next group.
@@ -68,6 +83,7 @@ impl<'a> Writing<'a> {
             frames: self.index.frames(),
             ticks: self.index.end,
             bytes: offset + last.len() as u64,
+            side: self.side,
             tally: self.tally.means(),
             error: self.error,
         })

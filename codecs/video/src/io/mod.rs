@@ -114,12 +114,12 @@ impl ReadOptions {
 /// How a video is written. What is there for MP4, MKV and WebM alone is no concern of the other formats.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WriteOptions {
-    /// The sound, with the zero of the frames' times. Formats without sound leave it out.
+    /// The sound. Formats without sound leave it out.
     pub sound: Option<SoundTrack>,
-    /// The frames' time that becomes the file's beginning; sound before it is left out.
-    pub start: i64,
-    /// The frames' time at which sound ends; `None` for the sound's own end.
-    pub stop: Option<i64>,
+    /// The time of the sound, in units of the frames' times, that is heard at the frames' time 0; what is before it is left out.
+    pub sound_start: i64,
+    /// The time of the sound at which it ends; `None` for its own end.
+    pub sound_stop: Option<i64>,
     /// The encoder of the pictures; `None` for the best at hand, at high quality.
     pub coding: Option<Coding>,
 }
@@ -180,6 +180,13 @@ fn is_video_of_ffmpeg(path: &Path) -> bool {
 #[cfg(not(feature = "ffmpeg"))]
 fn is_video_of_ffmpeg(_: &Path) -> bool {
     false
+}
+
+/// Whether a file may have sound beside its pictures: YUV4MPEG2, folders and patterns have none.
+pub fn has_sound(path: &Path) -> bool {
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(y4m::MAGIC.len() as u64).read_to_end(&mut start));
+    path.is_file() && read.is_ok() && start != y4m::MAGIC
 }
 
 #[cfg(feature = "ffmpeg")]

@@ -76,16 +76,13 @@ fn rescale(time: i64, from: Ratio, to: Ratio) -> i64 {
     scaled.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
 }
 
-/// When the file begins: the start of its first stream of picture or sound, as (time, base).
+/// When the pictures begin, or the sound where there are none, as (time, base): the zero of all times.
 fn beginning(input: &Input) -> (i64, Ratio) {
     use ffmpeg_next::media::Type;
-    let starts = input.streams().filter(|stream| matches!(stream.parameters().medium(), Type::Video | Type::Audio));
-    // Streams without a start of their own begin with the file.
-    let starts = starts.map(|stream| (stream.start_time(), stream.time_base())).filter(|&(start, _)| start != NO_TIME);
-    let seconds = |&(start, base): &(i64, Ratio)| {
-        start as f64 * f64::from(base.numerator()) / f64::from(base.denominator().max(1))
-    };
-    starts.min_by(|a, b| seconds(a).total_cmp(&seconds(b))).unwrap_or((0, Ratio::new(1, 1)))
+    let sound = || input.streams().best(Type::Audio);
+    // A stream without a start of its own begins with the file.
+    let start = read::moving(input).or_else(sound).map(|stream| (stream.start_time(), stream.time_base()));
+    start.filter(|&(start, _)| start != NO_TIME).unwrap_or((0, Ratio::new(1, 1)))
 }
 
 /// FFmpeg's word for an unknown time.

@@ -20,8 +20,7 @@ const MOST_DAMAGED: u64 = 10_000;
 
 /// The frames of a file's best video stream.
 ///
-/// Upright: the rotation that the file asks for is applied, and pixels that are not square are made so. Times begin with the first stream of the file,
-/// sound or picture, so that both keep together. Missing times follow from the frame rate; times that do not rise are moved behind the one before.
+/// Upright: the rotation that the file asks for is applied, and pixels that are not square are made so. Times begin with the stream. Missing times follow from the frame rate; times that do not rise are moved behind the one before.
 pub struct Reader {
     input: Input,
     decoder: decoder::Video,
@@ -32,7 +31,7 @@ pub struct Reader {
     orientation: Orientation,
     /// Size as decoded.
     stored: (u32, u32),
-    /// Time of the file's beginning in the stream's units.
+    /// Time of the stream's beginning.
     zero: i64,
     /// Units of a frame at the nominal rate, at least 1.
     step: i64,
@@ -231,7 +230,7 @@ pub fn is_video(path: &Path) -> bool {
 }
 
 /// The best stream of moving pictures; a cover is none.
-fn moving(input: &Input) -> Option<Stream<'_>> {
+pub(super) fn moving(input: &Input) -> Option<Stream<'_>> {
     let best = input.streams().best(media::Type::Video);
     best.filter(|stream| !stream.disposition().contains(Disposition::ATTACHED_PIC))
 }

@@ -46,9 +46,6 @@ pub struct Writer {
     /// Seconds of a unit of the video stream's times in the file.
     base: Ratio,
     sound: Option<Sound>,
-    /// From this time on, and up to that.
-    start: i64,
-    stop: Option<i64>,
     any: bool,
     notes: Vec<String>,
 }
@@ -103,15 +100,14 @@ impl Writer {
 
         let base = |number: usize| output.stream(number).map_or(encoder.base(), |stream| stream.time_base());
         let sound = track.map(|track| Sound {
-            from: rescale(options.start, encoder.base(), track.base()),
-            to: options.stop.map(|stop| rescale(stop, encoder.base(), track.base())),
+            from: rescale(options.sound_start, encoder.base(), track.base()),
+            to: options.sound_stop.map(|stop| rescale(stop, encoder.base(), track.base())),
             base: base(1),
             track,
             waiting: None,
         });
         let base = base(0);
-        let (start, stop) = (options.start, options.stop);
-        Ok(Self { output, encoder, base, sound, start, stop, any: false, notes })
+        Ok(Self { output, encoder, base, sound, any: false, notes })
     }
 
     fn drain(&mut self) -> Result<()> {
@@ -160,8 +156,7 @@ impl Writer {
 impl Sink for Writer {
     fn write_frame(&mut self, frame: &Frame) -> Result<()> {
         self.any = true;
-        let time = frame.time.saturating_sub(self.start);
-        self.encoder.push(&Frame { rgb: frame.rgb.clone(), time })?;
+        self.encoder.push(frame)?;
         self.drain()
     }
 
@@ -169,8 +164,7 @@ impl Sink for Writer {
         if !self.any {
             return Err(Error::video("there are no frames to write; decode a part that has some"));
         }
-        let end = self.stop.map_or(end, |stop| stop.min(end));
-        self.encoder.finish(end.saturating_sub(self.start))?;
+        self.encoder.finish(end)?;
         self.drain()?;
         self.write_sound(None)?;
         self.output.write_trailer().map_err(failed("its end cannot be written; check the disk"))
