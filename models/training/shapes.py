@@ -1,0 +1,96 @@
+"""Distance fields as blocks near the surface: from parts of the corpus to batches on the device."""
+
+import lzma
+import tarfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+
+# Distances are cut at so many steps, and rounded to so many parts of one.
+CUT, STEPS = 2.0, 16
+# Most blocks along an axis of a field.
+SPAN = 16
+
+
+def packed(values: np.ndarray) -> bytes:
+    """A field as it is stored."""
+    whole = np.rint(values * STEPS).astype(np.int8)
+    for axis in (0, 1):
+        whole = np.diff(whole, axis=axis, prepend=np.int8(0))
+    return lzma.compress(bytes([len(whole)]) + whole.tobytes(), preset=1)
+
+
+def unpacked(data: bytes) -> np.ndarray:
+    """int8 [N,N,N] in sixteenths of a step."""
+    data = lzma.decompress(data)
+    whole = np.frombuffer(data, np.int8, offset=1).reshape((data[0],) * 3)
+    for axis in (1, 0):
+        whole = np.cumsum(whole, axis=axis, dtype=np.int8)
+    return whole
+
+
+def near_blocks(values: np.ndarray, side: int, most: float) -> tuple[np.ndarray, np.ndarray]:
+    """Blocks int8 [n,side+1,side+1,side+1] of a field [N,N,N] that a surface at an offset from 0 to `most` goes through, and their places [n,3]."""
+    windows = np.lib.stride_tricks.sliding_window_view(values, (side + 1,) * 3)[::side, ::side, ::side]
+    there = (windows.min((3, 4, 5)) < most * STEPS) & (windows.max((3, 4, 5)) > 0)
+    return windows[there], np.argwhere(there).astype(np.int16)
+
+
+class Shapes:
+    """The fields of a folder of parts; new parts are found when it is asked."""
+
+    def __init__(self, folder: str, side: int, most: float, device: str):
+        self.folder, self.side, self.most, self.device = Path(folder), side, most, device
+        self.read, self.blocks, self.places = set(), [], []
+
+    def new(self, limit: int | None = None) -> int:
+        """Reads parts that are not read yet; returns how many fields there are now."""
+        paths = sorted(self.folder.glob("*.tar")) if self.folder.is_dir() else [self.folder]
+        for path in paths:
+            if path in self.read:
+                continue
+            self.read.add(path)
+            with tarfile.open(path) as tar:
+                stored = [tar.extractfile(entry).read() for entry in tar.getmembers()[:limit]]
+            with ThreadPoolExecutor() as pool:
+                for blocks, places in pool.map(lambda data: near_blocks(unpacked(data), self.side, self.most), stored):
+                    if len(blocks):
+                        self.blocks.append(torch.from_numpy(blocks.copy()).to(self.device))
+                        self.places.append(torch.from_numpy(places).long().to(self.device))
+        return len(self.blocks)
+
+    def batch(self, count: int, offsets: tuple[float, float], held: bool = False):
+        """About `count` blocks of fields drawn at random, turned and mirrored by one of 48 symmetries: distances f32 [n,side+1,…] in steps,
+        neighbours [n,27], and which quarter of the fields each is of [n]. One field in 32 is held for watching (`held`)."""
+        picked, have = [], 0
+        while have < count:
+            n = int(torch.randint(len(self.blocks), ()))
+            if (n % 32 == 0) == held:
+                picked.append(n)
+                have += len(self.blocks[n])
+        lengths = torch.tensor([len(self.blocks[n]) for n in picked], device=self.device)
+        field = torch.arange(len(picked), device=self.device).repeat_interleave(lengths)
+        offset = torch.empty(len(picked), device=self.device).uniform_(*offsets)[field]
+        blocks = torch.cat([self.blocks[n] for n in picked]).float() / STEPS - offset[:, None, None, None]
+        there = (blocks.amin((1, 2, 3)) < 0) & (blocks.amax((1, 2, 3)) > 0)
+        blocks, field = blocks[there].clamp(-CUT, CUT), field[there]
+        places = torch.cat([self.places[n] for n in picked])[there]
+        order, flips = torch.randperm(3).tolist(), (torch.rand(3) < 0.5).tolist()
+        blocks, places = blocks.permute(0, *[1 + axis for axis in order]), places[:, order]
+        for axis in range(3):
+            if flips[axis]:
+                blocks = blocks.flip(1 + axis)
+                places[:, axis] = SPAN - 1 - places[:, axis]
+        return blocks.contiguous(), neighbours(places, field, len(picked)), field * 4 // len(picked)
+
+
+def neighbours(places: torch.Tensor, field: torch.Tensor, fields: int) -> torch.Tensor:
+    """Which block [n,27] lies at each place around each of n blocks of so many fields, itself among them, last axis fastest; n for none."""
+    n, wide = len(places), SPAN + 2
+    key = ((field * wide + places[:, 0] + 1) * wide + places[:, 1] + 1) * wide + places[:, 2] + 1
+    index = torch.full((fields * wide**3,), n, device=places.device)
+    index[key] = torch.arange(n, device=places.device)
+    step = torch.tensor([(a * wide + b) * wide + c for a in (-1, 0, 1) for b in (-1, 0, 1) for c in (-1, 0, 1)], device=places.device)
+    return index[key[:, None] + step]
