@@ -4,6 +4,7 @@ use serde::Deserialize;
 use tessera_core::container::Modality;
 
 use super::addition::{MaskedSection, RefinerSection};
+use super::geometry::GeometrySection;
 
 /// Version of the manifest that this crate reads.
 const FORMAT: u32 = 1;
@@ -35,6 +36,8 @@ pub struct Manifest {
     pub image: Option<ImageSection>,
     /// What an audio pack adds.
     pub audio: Option<AudioSection>,
+    /// What a geometry pack adds.
+    pub geometry: Option<GeometrySection>,
     /// What a metric pack adds.
     pub metric: Option<MetricSection>,
     /// What a refiner pack adds.
@@ -250,6 +253,12 @@ impl Manifest {
         }
         if (self.modality() == Some(Modality::Audio)) != self.audio.is_some() {
             return Err("an audio pack, and no other, has a table [audio]".to_owned());
+        }
+        if (self.modality() == Some(Modality::Geometry)) != self.geometry.is_some() {
+            return Err("a geometry pack, and no other, has a table [geometry]".to_owned());
+        }
+        if !self.geometry.as_ref().is_none_or(GeometrySection::fits) {
+            return Err("a number in [geometry] is out of range".to_owned());
         }
         if is_metric != self.metric.is_some() {
             return Err("a metric pack, and no other, has a table [metric]".to_owned());

@@ -33,8 +33,8 @@ mod writer;
 
 pub use chunk::{Chunk, ChunkKind};
 pub use header::{
-    Channels, Color, Duration, GeometryTier, Header, Lattice, Live, MediaShape, Modality, POINTS_OF_A_SPLAT, PackRef,
-    PriorKind,
+    Channels, Color, Duration, GeometryTier, Header, Lattice, Live, MediaShape, Modality, POINTS_OF_A_BLOCK,
+    POINTS_OF_A_SPLAT, PackRef, PriorKind,
 };
 pub use layout::{Part, layout};
 pub use live::is_live;

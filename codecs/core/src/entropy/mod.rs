@@ -14,6 +14,7 @@
 //! - [`bands::search_bands`] (or [`encode_searched`] for one stream) to choose tokens that are cheap to
 //!   code instead of nearest.
 //! - [`ideal_bits`] to report what a prior would need.
+//! - [`NetworkPrior::over`] for tokens at [`Places`] that do not fill a grid.
 //! - [`Blend`] over a [`BitCoder`] for data that is no grid of tokens: contexts that learn from nothing.
 
 mod adaptation;
@@ -24,6 +25,7 @@ mod logistic;
 mod mixer;
 mod network;
 pub mod packets;
+mod places;
 mod prior;
 mod range;
 mod searched;
@@ -31,7 +33,8 @@ mod searched;
 pub use adaptation::Adaptation;
 pub use blend::{Blend, Decision, table_bits};
 pub use coding::{TokenDecoder, TokenEncoder, decode_tokens, encode_tokens, ideal_bits};
-pub use network::{LevelTensors, NetworkPrior, PriorTensors};
+pub use network::{LevelTensors, NetworkPrior, PriorTensors, ScatteredPrior};
+pub use places::Places;
 pub use prior::{PriorSession, TokenPrior, UniformPrior};
 pub use range::{BitCoder, BitDecoder, BitEncoder};
 pub use searched::{Search, encode_searched};

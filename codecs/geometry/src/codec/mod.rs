@@ -8,7 +8,7 @@ mod options;
 mod parts;
 mod splats;
 
-pub use decode::{Decoded, decode};
-pub use encode::{Encoded, encode};
+pub use decode::{Decoded, decode, decode_with};
+pub use encode::{Encoded, encode, encode_with};
 pub use inspect::{Inspection, inspect};
-pub use options::{DecodeOptions, EncodeOptions, Target};
+pub use options::{DecodeOptions, EncodeOptions, MeshTier, Target};

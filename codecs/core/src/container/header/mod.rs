@@ -4,7 +4,7 @@ mod audio;
 mod geometry;
 
 pub use audio::{Channels, Duration, Live};
-pub use geometry::{GeometryTier, Lattice, POINTS_OF_A_SPLAT};
+pub use geometry::{GeometryTier, Lattice, POINTS_OF_A_BLOCK, POINTS_OF_A_SPLAT};
 
 use audio::{parse_audio, put_audio};
 use geometry::{parse_geometry, put_geometry};
