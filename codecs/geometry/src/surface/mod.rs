@@ -133,3 +133,98 @@ fn row(count: usize) -> LatentShape {
 fn truncated() -> Error {
     Error::Core(tessera_core::Error::Truncated { what: "the surface ends early".into() })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::HashMap;
+    use std::f64::consts::{PI, TAU};
+
+    use super::field::Field;
+    use super::*;
+    use crate::likeness::Original;
+    use crate::shape::Bounds;
+
+    /// A closed ball, or its upper half, which is open.
+    fn ball(whole: bool) -> Mesh {
+        let (rings, around) = (24u32, 48u32);
+        let last = if whole { rings } else { rings / 2 };
+        let mut mesh = Mesh::default();
+        for (ring, step) in (0..=last).flat_map(|ring| (0..around).map(move |step| (ring, step))) {
+            let (a, b) = (f64::from(ring) / f64::from(rings) * PI, f64::from(step) / f64::from(around) * TAU);
+            mesh.positions.push([a.sin() * b.cos(), a.sin() * b.sin() * 0.8, a.cos() * 1.3].map(|x| x as f32 - 9.0));
+            if ring < last {
+                let at = |ring: u32, step: u32| ring * around + step % around;
+                let [a, b, c, d] = [at(ring, step), at(ring + 1, step), at(ring + 1, step + 1), at(ring, step + 1)];
+                mesh.faces.extend([[a, b, c], [a, c, d]]);
+            }
+        }
+        mesh.welded()
+    }
+
+    /// The mesh from its own distances, taken at an offset.
+    fn through(mesh: &Mesh, steps: f64, offset: f32) -> Mesh {
+        let grid = Grid::new(Bounds::of(&mesh.positions).unwrap(), steps);
+        let mut bytes = Vec::new();
+        grid.put(&mut bytes);
+        assert_eq!(Grid::take(&mut &bytes[..]).unwrap(), grid);
+        let (places, samples) = Field::new(mesh, &grid, 8).unwrap().near(offset);
+        assert_eq!(samples.len(), places.len() * 729);
+        contour::contour(&samples, 8, &places, &Around::new(&places), &grid)
+    }
+
+    /// Whether each edge is there as often in one direction as in the other.
+    fn is_closed(mesh: &Mesh) -> bool {
+        let mut edges: HashMap<(u32, u32), i32> = HashMap::new();
+        for &[a, b, c] in &mesh.faces {
+            for (from, to) in [(a, b), (b, c), (c, a)] {
+                *edges.entry((from.min(to), from.max(to))).or_default() += if from < to { 1 } else { -1 };
+            }
+        }
+        edges.values().all(|&sum| sum == 0)
+    }
+
+    fn volume(mesh: &Mesh) -> f64 {
+        let part = |face: &[u32; 3]| {
+            let [a, b, c] = face.map(|n| mesh.positions[n as usize].map(|x| f64::from(x) + 9.0));
+            let normal = [b[1] * c[2] - b[2] * c[1], b[2] * c[0] - b[0] * c[2], b[0] * c[1] - b[1] * c[0]];
+            (0..3).map(|n| a[n] * normal[n]).sum::<f64>() / 6.0
+        };
+        mesh.faces.iter().map(part).sum()
+    }
+
+    #[test]
+    fn what_is_closed_stays_so_and_faces_outwards() {
+        let mesh = ball(true);
+        for (steps, offset) in [(30.0, 0.0), (50.0, 0.3), (100.0, 0.0)] {
+            let made = through(&mesh, steps, offset);
+            assert!(is_closed(&made) && made.faces.len() > 1000);
+            let like = Original::new(&mesh).compared(&made);
+            assert!(like.f_score > 0.999 && like.error < 0.5 / steps, "{like:?}");
+            // Offsets swell it.
+            let ratio = volume(&made) / (4.0 / 3.0 * PI * 0.8 * 1.3);
+            assert!((0.97..1.1).contains(&ratio), "{ratio}");
+        }
+    }
+
+    #[test]
+    fn sheets_get_two_sides() {
+        let mesh = ball(false);
+        let made = through(&mesh, 60.0, 0.5);
+        assert!(is_closed(&made));
+        let like = Original::new(&mesh).compared(&made);
+        assert!(like.f_score > 0.99, "{like:?}");
+        // Next to nothing is between the sides, where half of a ball would be.
+        assert!((0.0..0.5).contains(&volume(&made)), "{}", volume(&made));
+    }
+
+    #[test]
+    fn rooms_without_a_way_in_are_filled() {
+        let (mut mesh, room) = (ball(true), ball(true));
+        let first = mesh.positions.len() as u32;
+        mesh.positions.extend(room.positions.iter().map(|place| place.map(|x| (x + 9.0) * 0.5 - 9.0)));
+        mesh.faces.extend(room.faces.iter().map(|&[a, b, c]| [a + first, c + first, b + first]));
+        let (made, solid) = (through(&mesh, 60.0, 0.0), through(&ball(true), 60.0, 0.0));
+        assert!((volume(&made) / volume(&solid) - 1.0).abs() < 0.01);
+    }
+}
