@@ -83,7 +83,10 @@ class Shapes:
             if flips[axis]:
                 blocks = blocks.flip(1 + axis)
                 places[:, axis] = SPAN - 1 - places[:, axis]
-        return blocks.contiguous(), neighbours(places, field, len(picked)), field * 4 // len(picked)
+        # In coding order: ascending by place, the first axis slowest.
+        order = (((field * SPAN + places[:, 0]) * SPAN + places[:, 1]) * SPAN + places[:, 2]).argsort()
+        blocks, places, field = blocks[order].contiguous(), places[order], field[order]
+        return blocks, neighbours(places, field, len(picked)), field * 4 // len(picked)
 
 
 def neighbours(places: torch.Tensor, field: torch.Tensor, fields: int) -> torch.Tensor:
