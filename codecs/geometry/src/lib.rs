@@ -34,7 +34,7 @@ mod varint;
 
 pub use codec::{
     DecodeOptions, Decoded, EncodeOptions, Encoded, Inspection, MeshTier, Target, decode, decode_with, encode,
-    encode_with, inspect,
+    encode_with, inspect, side_cost, side_of, with_side,
 };
 pub use decimated::decimated;
 pub use error::{Error, Result};

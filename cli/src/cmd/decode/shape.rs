@@ -56,7 +56,8 @@ pub fn decode(
     let decoded = tessera_geometry::decode_with(bytes, options, codec.as_deref());
     let decoded = decoded.map_err(|error| explain::shape(&error))?;
     let seconds = start.elapsed().as_secs_f64();
-    let written = io::write(&decoded.shape, format).map_err(|error| explain::shape(&error))?;
+    let side = tessera_geometry::side_of(bytes, options).map_err(|error| explain::shape(&error))?;
+    let written = io::write_with(&decoded.shape, &side, format).map_err(|error| explain::shape(&error))?;
     output.write(sink, &written.bytes)?;
     Ok(Report {
         input: source.to_string(),

@@ -47,6 +47,10 @@ pub struct ShapeArgs {
     #[arg(long)]
     pub points: bool,
 
+    /// Keep the name, the only material without its pictures, and the rights of a mesh: written to GLB, the name to OBJ
+    #[arg(long)]
+    pub keep_side: bool,
+
     /// How the surface of a mesh is coded, for a size or a ratio
     #[arg(long, value_enum, default_value_t = Tier::Best)]
     pub tier: Tier,
@@ -102,7 +106,7 @@ impl ShapeArgs {
             Tier::Decimated => MeshTier::Decimated,
             Tier::Surface => MeshTier::Surface,
         };
-        EncodeOptions { precision, normal_bits: self.normal_bits, vertices: self.points, target, tier }
+        EncodeOptions { precision, normal_bits: self.normal_bits, vertices: self.points, target, tier, reserve: 0 }
     }
 }
 
@@ -152,10 +156,17 @@ pub fn encode(
 ) -> Result<Report> {
     let _held = shared.hold_points(bytes.len() as u64 / BYTES_PER_POINT);
     let read = io::read(&bytes, &Default::default(), &|name| sibling(&job.source, name));
-    let io::Input { shape, mut notes, .. } = read.map_err(|error| explain::shape(&error))?;
+    let io::Input { shape, mut notes, side, .. } = read.map_err(|error| explain::shape(&error))?;
     drop(bytes);
     arguments.check(&shape, size.is_some() || quality.is_some())?;
-    let options = arguments.options(size, quality);
+    let mut options = arguments.options(size, quality);
+    let side = Some(side).filter(|side| !side.is_empty() && matches!(shape, Shape::Mesh(_)) && !arguments.points);
+    let kept = side.as_ref().filter(|_| arguments.keep_side);
+    if let Some(side) = kept {
+        options.reserve = tessera_geometry::side_cost(side).map_err(|error| explain::shape(&error))?;
+    } else if let Some(side) = &side {
+        notes.push(format!("dropped: {}; --keep-side keeps that", side.content()));
+    }
     let meshes = matches!(shape, Shape::Mesh(_)) && !matches!(options.target, Target::Quality(_));
     let codec = match pack.filter(|_| meshes && options.tier != MeshTier::Decimated) {
         None => None,
@@ -170,7 +181,10 @@ pub fn encode(
     };
     let start = Instant::now();
     let encoded = tessera_geometry::encode_with(&shape, &options, codec.as_deref());
-    let encoded = encoded.map_err(|error| explain::shape(&error))?;
+    let mut encoded = encoded.map_err(|error| explain::shape(&error))?;
+    if let Some(side) = kept {
+        encoded.bytes = tessera_geometry::with_side(&encoded.bytes, side).map_err(|error| explain::shape(&error))?;
+    }
     let seconds = start.elapsed().as_secs_f64();
     output.write(&job.sink, &encoded.bytes)?;
     notes.extend(encoded.notes);

@@ -41,6 +41,8 @@ pub enum ChunkKind {
     Attribute,
     /// A mesh: its faces and vertices as one walk. Critical.
     Mesh,
+    /// What a shape's file said beside the shape: names, material, rights. Ancillary.
+    Side,
     /// An EXIF block, as found behind the `Exif\0\0` marker. Ancillary.
     Exif,
     /// An ICC profile. Ancillary.
@@ -48,7 +50,7 @@ pub enum ChunkKind {
 }
 
 impl ChunkKind {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Tokens,
         Self::Interleaved,
         Self::Alpha,
@@ -60,11 +62,12 @@ impl ChunkKind {
         Self::Levels,
         Self::Attribute,
         Self::Mesh,
+        Self::Side,
     ];
 
     /// Whether a reader that does not know the kind may skip it.
     pub fn is_ancillary(self) -> bool {
-        matches!(self, Self::Exif | Self::Icc | Self::Index)
+        matches!(self, Self::Exif | Self::Icc | Self::Index | Self::Side)
     }
 
     /// The field's name for the kind, lower case.
@@ -81,6 +84,7 @@ impl ChunkKind {
             Self::Levels => "levels",
             Self::Attribute => "attribute",
             Self::Mesh => "mesh",
+            Self::Side => "side",
         }
     }
 
@@ -97,6 +101,7 @@ impl ChunkKind {
             Self::Mesh => 10,
             Self::Levels => 11,
             Self::Interleaved => 14,
+            Self::Side => 16,
         }
     }
 }
@@ -166,13 +171,17 @@ impl Chunk {
             u32::try_from(self.payload.len()).map_err(|_| Error::parameter("a chunk's payload has 4 GiB or more"))?;
         let start = out.len();
         let flag = |on: bool, bit: u8| if on { bit } else { 0 };
+        let code = self.kind.code();
         out.push(
-            self.kind.code()
+            code.min(KIND_EXTENDED)
                 | flag(last, LAST)
                 | flag(self.token_crc.is_some(), TOKEN_CRC)
                 | flag(self.sequence != 0, SEQUENCE)
                 | flag(self.kind.is_ancillary(), ANCILLARY),
         );
+        if code >= KIND_EXTENDED {
+            out.push(code);
+        }
         if self.sequence != 0 {
             put_varint(out, self.sequence);
         }

@@ -22,7 +22,7 @@ pub(super) fn encode(mesh: &Mesh, options: &EncodeOptions, surfaces: Option<&Sur
     if most > limit {
         return Err(Error::Limit { what: "vertices or faces", claimed: most, limit });
     }
-    let coder = Coder { mesh, surfaces, tier: options.tier };
+    let coder = Coder { mesh, surfaces, options };
     let made = match options.target {
         Target::Size(size) => coder.sized(size)?,
         Target::Ratio(ratio) if ratio >= 1.0 => {
@@ -71,7 +71,7 @@ pub(super) fn decode(chunks: &[Chunk], faces: u32) -> Result<Mesh> {
 struct Coder<'a> {
     mesh: &'a Mesh,
     surfaces: Option<&'a SurfaceCodec>,
-    tier: MeshTier,
+    options: &'a EncodeOptions,
 }
 
 /// A file of a mesh.
@@ -89,11 +89,12 @@ struct Made {
 impl Coder<'_> {
     /// The best that fits a file of so many bytes.
     fn sized(&self, size: u64) -> Result<Made> {
-        let triangles = match self.tier {
+        let (tier, size) = (self.options.tier, size.saturating_sub(self.options.reserve));
+        let triangles = match tier {
             MeshTier::Surface => None,
             _ => Some(self.triangles(size)),
         };
-        let codec = match (self.tier, &triangles) {
+        let codec = match (tier, &triangles) {
             (MeshTier::Decimated, _) => None,
             // Nothing is to be gained where all is near.
             (_, Some(Ok(made))) if made.likeness.f_score >= ALL_NEAR => None,

@@ -42,6 +42,8 @@ pub struct EncodeOptions {
     pub target: Target,
     /// How the surface of a mesh is coded.
     pub tier: MeshTier,
+    /// Bytes of a mesh's size that are for what lies beside it; see [`side_cost`](crate::side_cost).
+    pub reserve: u64,
 }
 
 impl Default for EncodeOptions {
@@ -52,6 +54,7 @@ impl Default for EncodeOptions {
             vertices: false,
             target: Target::Quality(50.0),
             tier: MeshTier::Best,
+            reserve: 0,
         }
     }
 }

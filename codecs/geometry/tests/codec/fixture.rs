@@ -41,6 +41,7 @@ pub const LOSSLESS: EncodeOptions = EncodeOptions {
     vertices: false,
     target: Target::Quality(50.0),
     tier: MeshTier::Best,
+    reserve: 0,
 };
 
 pub fn coded(cloud: &Cloud, options: &EncodeOptions) -> Vec<u8> {
