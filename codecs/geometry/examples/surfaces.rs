@@ -13,6 +13,9 @@ use tessera_models::Pack;
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
+/// A size, and what comes of it as triangles and as tokens; `None` where nothing fits.
+type Pair = (u64, Option<Row>, Option<Row>);
+
 /// A mesh at a size in one tier.
 struct Row {
     bytes: usize,
@@ -55,7 +58,7 @@ fn main() -> Fallible<()> {
         "enc s",
         "dec s"
     );
-    let mut all: Vec<(u64, Option<Row>, Option<Row>)> = Vec::new();
+    let mut all: Vec<Pair> = Vec::new();
     for file in files {
         let read = io::read(&fs::read(file)?, &Default::default(), &|_| None);
         let Ok(io::Input { shape: Shape::Mesh(mesh), .. }) = read else { continue };
@@ -84,9 +87,7 @@ fn main() -> Fallible<()> {
         // What does not fit has nothing near.
         let score = |row: &Option<Row>| row.as_ref().map_or(0.0, |row| row.distances.f_score);
         let count = at.len() as f64;
-        let mean = |pick: &dyn Fn(&(u64, Option<Row>, Option<Row>)) -> f64| {
-            at.iter().map(|row| pick(row)).sum::<f64>() / count
-        };
+        let mean = |pick: &dyn Fn(&Pair) -> f64| at.iter().map(|row| pick(row)).sum::<f64>() / count;
         println!(
             "mean of {} at {size} bytes: F {:.4} as triangles, {:.4} as tokens, {:.4} with the better; tokens are better for {}",
             at.len(),

@@ -92,10 +92,10 @@ pub fn write(run: &Run, kept: &Path, out: &Path) -> Result<Written> {
     output.write("rates.md", rates_table(run, &matched).as_bytes())?;
     let plots = plots.iter().map(|(plot, _)| plot).collect();
     let (gallery, sounds) = match run.extent() {
-        Extent::Picture { .. } => (gallery::gallery(&index, kept)?, None),
         Extent::Sound { .. } => (None, sounds::sounds(&index, kept)?),
-        // Shapes lie beside the page as files.
-        Extent::Mesh { .. } | Extent::Cloud { .. } | Extent::Splats { .. } => (None, None),
+        Extent::Picture { .. } | Extent::Mesh { .. } | Extent::Cloud { .. } | Extent::Splats { .. } => {
+            (gallery::gallery(&index, kept)?, None)
+        }
     };
     let page = Page { run, looks: &looks, plots, bd_rates: &bd_rates, matched: &matched, gallery, sounds };
     output.write("index.html", page.html().as_bytes())?;
