@@ -29,7 +29,7 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull, cKDTree
 
 from corpus import Source, fetch
-from shapes import CUT, packed
+from fields import CUT, packed
 
 PACKAGE = "sweethome3d-furniture"
 LEAST, MOST = 24, 120
