@@ -105,7 +105,7 @@ class Trainer:
         return shapes.batch(data["blocks"], (data["least_offset"], data["most_offset"]), held)
 
     def plant(self, shapes: Shapes):
-        self.model.vq.grow(self.latents(shapes, self.mean.enc, 150_000 if self.device == "cuda" else 4 << self.config["model"]["depth"]))
+        self.model.vq.grow(self.latents(shapes, self.mean.enc, 150_000 if self.device == "cuda" else 40_000))
         self.progress["planted"] = True
 
     def settle(self, shapes: Shapes):
@@ -113,7 +113,7 @@ class Trainer:
         self.model.enc.load_state_dict(self.mean.enc.state_dict())
         self.model.enc.requires_grad_(False)
         if not self.progress["settled"]:
-            samples = self.latents(shapes, self.model.enc, 600_000 if self.device == "cuda" else 4 << self.config["model"]["depth"])
+            samples = self.latents(shapes, self.model.enc, 600_000 if self.device == "cuda" else 100_000)
             for book in self.model.vq.levels:
                 book.plant(book.table(book.depth).clone(), samples, rounds=6)
                 samples = samples - book.table(book.depth)[nearest(samples, book.table(book.depth))]
@@ -213,7 +213,7 @@ class Trainer:
             if time.time() - saved > args.save_every:
                 self.save()
                 saved = time.time()
-            if self.local in (1, 10, 50) or self.local % 250 == 0:
+            if self.local in (1, 10, 50, 250) or self.local % 500 == 0:
                 text = " ".join(f"{k} {float(v.detach()):.4f}" for k, v in terms.items())
                 pace = (time.time() - mark) / self.local * 1e3
                 print(f"{self.progress['step']} {time.time() - started:.0f} s, {pace:.0f} ms/step, {100 * self.done():.0f} %, {text}; {self.judge_text(shapes)}{utilisation()}", flush=True)
