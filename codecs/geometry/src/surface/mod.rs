@@ -163,14 +163,14 @@ mod tests {
     }
 
     /// The mesh from its own distances, taken at an offset.
-    fn through(mesh: &Mesh, steps: f64, offset: f32) -> Mesh {
+    fn through(mesh: &Mesh, side: usize, steps: f64, offset: f32) -> Mesh {
         let grid = Grid::new(Bounds::of(&mesh.positions).unwrap(), steps);
         let mut bytes = Vec::new();
         grid.put(&mut bytes);
         assert_eq!(Grid::take(&mut &bytes[..]).unwrap(), grid);
-        let (places, samples) = Field::new(mesh, &grid, 8).unwrap().near(offset);
-        assert_eq!(samples.len(), places.len() * 729);
-        contour::contour(&samples, 8, &places, &Around::new(&places), &grid)
+        let (places, samples) = Field::new(mesh, &grid, side).unwrap().near(offset);
+        assert_eq!(samples.len(), places.len() * (side + 1).pow(3));
+        contour::contour(&samples, side, &places, &Around::new(&places), &grid)
     }
 
     /// Whether each edge is there as often in one direction as in the other.
@@ -196,8 +196,8 @@ mod tests {
     #[test]
     fn what_is_closed_stays_so_and_faces_outwards() {
         let mesh = ball(true);
-        for (steps, offset) in [(30.0, 0.0), (50.0, 0.3), (100.0, 0.0)] {
-            let made = through(&mesh, steps, offset);
+        for (side, steps, offset) in [(8, 30.0, 0.0), (16, 50.0, 0.3), (8, 100.0, 0.0)] {
+            let made = through(&mesh, side, steps, offset);
             assert!(is_closed(&made) && made.faces.len() > 1000);
             let like = Original::new(&mesh).compared(&made);
             assert!(like.f_score > 0.999 && like.error < 0.5 / steps, "{like:?}");
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn sheets_get_two_sides() {
         let mesh = ball(false);
-        let made = through(&mesh, 60.0, 0.5);
+        let made = through(&mesh, 8, 60.0, 0.5);
         assert!(is_closed(&made));
         let like = Original::new(&mesh).compared(&made);
         assert!(like.f_score > 0.99, "{like:?}");
@@ -224,7 +224,7 @@ mod tests {
         let first = mesh.positions.len() as u32;
         mesh.positions.extend(room.positions.iter().map(|place| place.map(|x| (x + 9.0) * 0.5 - 9.0)));
         mesh.faces.extend(room.faces.iter().map(|&[a, b, c]| [a + first, c + first, b + first]));
-        let (made, solid) = (through(&mesh, 60.0, 0.0), through(&ball(true), 60.0, 0.0));
+        let (made, solid) = (through(&mesh, 16, 60.0, 0.0), through(&ball(true), 16, 60.0, 0.0));
         assert!((volume(&made) / volume(&solid) - 1.0).abs() < 0.01);
     }
 }

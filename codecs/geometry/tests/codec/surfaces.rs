@@ -94,7 +94,7 @@ fn codebook() -> Vec<u8> {
 
 /// A closed ball of many faces, or its upper half, which is open.
 fn ball(whole: bool) -> Mesh {
-    let (rings, around) = (24u32, 48u32);
+    let (rings, around) = (16u32, 32u32);
     let mut mesh = Mesh::default();
     let last = if whole { rings } else { rings / 2 };
     for ring in 0..=last {
@@ -150,7 +150,7 @@ fn surfaces_come_back_near_in_the_bytes_that_are_asked_for() {
 fn the_tier_is_the_one_that_is_nearer() {
     let mesh = ball(true);
     let shape = Shape::Mesh(mesh.clone());
-    for size in [120, 200, 400] {
+    for size in [120, 300] {
         let options = |tier| EncodeOptions { target: Target::Size(size), tier, ..EncodeOptions::default() };
         let triangles = encode_with(&shape, &options(MeshTier::Decimated), Some(&CODEC)).unwrap();
         let best = encode_with(&shape, &options(MeshTier::Best), Some(&CODEC)).unwrap();
@@ -196,11 +196,11 @@ fn damaged_surfaces_are_refused() {
         decode_with(&bytes, &DecodeOptions::default(), Some(&CODEC))
     };
     let payload = &read.chunks[0].payload;
-    for length in 0..payload.len() {
+    for length in (0..payload.len()).step_by(5) {
         assert!(decoded(&read.header, &payload[..length]).is_err(), "cut at {length}");
     }
     // A file's chunks have checksums: what gets past them may be another surface, but is one.
-    for at in 0..payload.len() {
+    for at in (0..payload.len()).step_by(7).chain(0..12) {
         let mut changed = payload.clone();
         changed[at] ^= 0x55;
         if let Ok(Shape::Mesh(mesh)) = decoded(&read.header, &changed).map(|decoded| decoded.shape) {
