@@ -8,7 +8,7 @@ FEATURES = $(if $(filter no,$(FFMPEG)),,--features tessera-cli/ffmpeg)
 TEST_FEATURES = $(if $(filter no,$(FFMPEG)),,--features tessera-tests/ffmpeg,tessera-video/ffmpeg)
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help setup build demo test test-rust test-browser test-import bench bench-live bench-large bench-memory bench-geometry bench-splats eval eval-generative eval-speech eval-video lint deny clean
+.PHONY: help setup build demo test test-rust test-browser test-import bench bench-live bench-large bench-memory bench-geometry bench-surfaces bench-shapes bench-splats eval eval-generative eval-speech eval-video lint deny clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -153,6 +153,21 @@ bench-geometry: $(SCANS) ## dense clouds without loss, and meshes in 0.4 to 4 kB
 	  $$root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends draco >/dev/null; }
 	$(CARGO) run --release --locked --quiet -p tessera-geometry --example clouds -- $(SCANS)/*.ply
 	$(CARGO) run --release --locked --quiet -p tessera-geometry --example meshes -- $(SCANS)/*.ply
+
+# PACK is a geometry pack; the furniture is the tenth that none is trained on.
+PACK ?=
+SHAPES = $(EVAL)/shapes
+bench-surfaces: $(SCANS) $(SHAPES) ## meshes as tokens of PACK=geometry.tpack beside fewer triangles, at equal bytes, from written files
+	@test -n "$(PACK)" || { echo "name a geometry pack: make bench-surfaces PACK=geometry.tpack"; exit 1; }
+	$(CARGO) run --release --locked --quiet -p tessera-geometry --example surfaces -- $(PACK) $(SCANS)/*.ply
+	$(CARGO) run --release --locked --quiet -p tessera-geometry --example surfaces -- $(PACK) $(SHAPES)/heldout/*.obj
+
+$(SHAPES): | $(PYTHON)
+	$(PYTHON) models/training/corpus_shapes.py --held-out-only --out $@.part --cache $(EVAL)/packages
+	mv $@.part $@
+
+bench-shapes: ## seconds to encode and decode a mesh of 70,000 faces and a cloud of a million points; with PACK the mesh as tokens too
+	$(CARGO) run --release --locked --quiet -p tessera-geometry --example speed -- $(PACK)
 
 # Splats are made here: fitted to pictures of textured furniture that no training uses (Debian's sweethome3d-furniture, CC0 and CC BY).
 FURNITURE = $(EVAL)/furniture

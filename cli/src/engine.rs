@@ -7,6 +7,7 @@ use std::{
 };
 
 use tessera_audio::AudioCodec;
+use tessera_geometry::SurfaceCodec;
 
 use tessera_core::{
     container::{Header, Modality, PriorKind},
@@ -42,6 +43,8 @@ pub struct Shared {
     shapes: Allowance,
     /// The codec of sounds that was asked for last. Clones share its networks.
     sound: Mutex<Option<([u8; 8], AudioCodec)>>,
+    /// The codec of surfaces that was asked for last.
+    surface: Mutex<Option<Arc<SurfaceCodec>>>,
 }
 
 impl Shared {
@@ -70,6 +73,7 @@ impl Shared {
             sounds: Allowance::new(SAMPLES_IN_FLIGHT),
             shapes: Allowance::new(POINTS_IN_FLIGHT),
             sound: Mutex::new(None),
+            surface: Mutex::new(None),
         })
     }
 
@@ -152,6 +156,28 @@ impl Shared {
     pub fn video_tables(&self, pack: &PackHandle) -> Result<VideoCodec> {
         let options = tessera_video::CodecOptions { threads: self.threads };
         VideoCodec::new(Arc::clone(&pack.pack), options).map_err(|error| explain::video(&error))
+    }
+
+    /// The pack to encode surfaces with that was named, or the default one; `None` where the name is that of a pack for something else, and where
+    /// there is none.
+    pub fn surface_pack(&self, name: Option<&str>) -> Result<Option<Arc<Pack>>> {
+        let pack = name.map_or_else(|| self.store.default_for(Modality::Geometry), |name| self.store.find(name));
+        match pack {
+            Ok(pack) => Ok(Some(pack).filter(|pack| pack.manifest().geometry.is_some())),
+            Err(tessera_models::Error::PackMissing { .. }) if name.is_none() => Ok(None),
+            Err(error) => Err(explain::models(&error)),
+        }
+    }
+
+    /// The codec of a pack for surfaces, and the runtime loaded.
+    pub fn surface_codec(&self, pack: &Arc<Pack>) -> Result<Arc<SurfaceCodec>> {
+        runtime::load(self.ort_lib.as_deref()).map_err(|error| explain::models(&error))?;
+        let mut held = self.surface.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(codec) = held.as_ref().filter(|codec| codec.pack().hash8() == pack.hash8()) {
+            return Ok(Arc::clone(codec));
+        }
+        let codec = SurfaceCodec::new(Arc::clone(pack), self.threads).map_err(|error| explain::shape(&error))?;
+        Ok(Arc::clone(held.insert(Arc::new(codec))))
     }
 
     /// Waits until the workers' sounds leave room for `samples` more.

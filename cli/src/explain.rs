@@ -69,6 +69,7 @@ pub fn shape(error: &tessera_geometry::Error) -> Failure {
     use tessera_geometry::Error as E;
     match error {
         E::Core(error) => core(error),
+        E::Models(error) => models(error),
         E::Parameter { .. } => Failure::new(Exit::Usage, error.to_string(), "see 'tessera --help'"),
         _ => Failure::new(Exit::Input, error.to_string(), ""),
     }

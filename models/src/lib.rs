@@ -10,7 +10,8 @@
 //!
 //! [`Store`] finds packs (a folder, the user's packs, those built into the program), [`Pack`] verifies and reads one,
 //! [`runtime`] finds and loads the ONNX Runtime library, [`Session`] runs a graph, [`StepSession`] one that goes frame by
-//! frame, [`ArraySession`] one of any one array, [`ConditionedSession`] one that is told something beside a picture.
+//! frame, [`ArraySession`] one of any one array, [`ConditionedSession`] one that is told something beside a picture,
+//! [`SurroundSession`] one over scattered blocks.
 //!
 //! ```no_run
 //! use tessera_core::container::Modality;
@@ -34,13 +35,15 @@ pub mod runtime;
 mod session;
 mod step;
 mod store;
+mod surround;
 
 pub use error::{Error, Result};
 pub use pack::{
-    Addition, AudioPack, AudioSection, Graph, ImagePack, ImageSection, Manifest, MaskedPack, MaskedSection,
-    MetricInput, MetricSection, Pack, Part, PictureInput, RefinerPack, RefinerSection, SoundFeatures, SoundInput,
-    VideoPack, VideoSection, WholeGraphs, WholePictures, WholeSection,
+    Addition, AudioPack, AudioSection, GeometryPack, GeometrySection, Graph, ImagePack, ImageSection, Manifest,
+    MaskedPack, MaskedSection, MetricInput, MetricSection, Pack, Part, PictureInput, RefinerPack, RefinerSection,
+    SoundFeatures, SoundInput, VideoPack, VideoSection, WholeGraphs, WholePictures, WholeSection,
 };
 pub use session::{ArraySession, ConditionedSession, PairSession, Session};
 pub use step::StepSession;
 pub use store::{Found, Origin, Store};
+pub use surround::{AROUND, SurroundSession};

@@ -85,10 +85,12 @@ class LevelPrior(nn.Module):
             ye, xe = min(h, h - dy), min(w, w - dx)
             rows[:, ys:ye, xs:xe] = source[:, ys + dy : ye + dy, xs + dx : xe + dx]
             inputs.append(embeds[self.level + dl][rows.reshape(-1)])
-        x = torch.cat(inputs, 1)
+        return self.bits(torch.cat(inputs, 1), own.reshape(-1))
+
+    def bits(self, x: torch.Tensor, row: torch.Tensor) -> torch.Tensor:
+        """Neighbours' embeddings [N,slots·dim] and heap rows [N] of the tokens, all of one depth → bits per token, mean."""
         a1 = activation(torch.nn.functional.linear(x, quantised(self.w1)[0], self.b1))
         a2 = activation(torch.nn.functional.linear(a1, quantised(self.w2)[0], self.b2))
-        row = own.reshape(-1)
         bits = int(row[0]).bit_length() - 1
         shifts = torch.arange(bits, 0, -1, device=row.device)
         path = row[:, None] >> shifts[None]

@@ -137,6 +137,8 @@ fn meshes_clouds_and_splats_are_measured_each_in_their_own_way() {
         // Where Draco is not installed, the page says so.
         let page = fs::read_to_string(report.join("index.html")).unwrap();
         assert!(page.contains(anchor), "{name}");
+        // The original and two rates, as they are seen.
+        assert!(page.matches("data:image/").count() >= 3, "{name}");
         let decoded = fs::read_dir(report.join("decoded")).unwrap().count();
         assert!(decoded >= 3, "{name}: {decoded} files");
     }

@@ -1,12 +1,10 @@
 //! What the end-to-end tests, the benches and the demo share: the samples and pictures made from them.
 
-mod preview;
-
 use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, RgbImage};
 
-pub use preview::{preview, seen};
+pub use tessera_eval::preview::{preview, seen};
 
 /// The folder of sample images in the repository.
 pub fn samples() -> PathBuf {

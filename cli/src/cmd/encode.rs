@@ -45,8 +45,8 @@ pub const MAX_INPUT_BYTES: u64 = 1 << 31;
 /// Reads PNG, JPEG, WebP, TIFF, BMP and the first frame of GIF; WAV, FLAC, MP3, AAC, Ogg Vorbis, AIFF, CAF and the sound of MP4
 /// and Matroska; PLY, OBJ, STL, glTF and XYZ; splats as PLY and SPZ. What a file holds is told by its content. A file becomes FILE.tsr beside it or what -o names; a
 /// folder is walked and mirrored into the folder that -o names. In a folder of several media, options for one leave the others alone.
-/// Shapes need neither a model pack nor ONNX Runtime. Of a mesh, as many triangles are kept as its size or quality allows;
-/// of Gaussian splats all that show, as finely as that.
+/// Shapes need neither a model pack nor ONNX Runtime. Of a mesh, as many triangles are kept as its size or quality allows, or, with a geometry
+/// pack and a size, it becomes tokens where that is nearer; of Gaussian splats all that show, as finely as that.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("target").args(["quality", "bpp", "size", "rung"])))]
 #[command(after_help = "Examples:
@@ -196,11 +196,17 @@ pub fn run(arguments: &Encode) -> Result<std::result::Result<(), Exit>> {
 struct Packs {
     picture: Result<PackHandle>,
     sound: Result<Arc<Pack>>,
+    /// Shapes do without one.
+    surface: Result<Option<Arc<Pack>>>,
 }
 
 impl Packs {
     fn new(shared: &Shared, name: Option<&str>) -> Self {
-        Self { picture: shared.pack_to_encode_with(name), sound: shared.sound_pack(name) }
+        Self {
+            picture: shared.pack_to_encode_with(name),
+            sound: shared.sound_pack(name),
+            surface: shared.surface_pack(name),
+        }
     }
 }
 
@@ -237,7 +243,8 @@ fn encode(
         }
         Kind::Shape => {
             let wanted = (&arguments.shape, arguments.size, arguments.quality);
-            shape::encode(engine.shared(), job, bytes, wanted, output).map(Report::Shape)
+            let pack = packs.surface.clone()?;
+            shape::encode(engine.shared(), pack.as_ref(), job, bytes, wanted, output).map(Report::Shape)
         }
         Kind::Video => Err(explain::neither(&bytes)),
         Kind::Picture => {

@@ -18,8 +18,8 @@ fn refuses(change: impl Fn(&mut PriorTensors)) -> String {
 }
 
 #[test]
-fn slots_that_are_not_decoded_before_the_token_are_refused() {
-    for slot in [[0, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, -5], [0, 1, -9, -9], [1, -1, -1, -1], [i32::MAX, -1, 0, 0]] {
+fn slots_of_levels_that_are_not_decoded_are_refused() {
+    for slot in [[0, 0, 0, 0], [1, -1, -1, -1], [1, 0, 0, 0], [i32::MAX, -1, 0, 0]] {
         let what = refuses(|t| t.levels[0].slots[1] = slot);
         assert!(what.contains("not decoded before"), "{what}");
     }
@@ -30,9 +30,12 @@ fn slots_that_are_not_decoded_before_the_token_are_refused() {
 }
 
 #[test]
-fn slots_anywhere_in_what_is_decoded_are_accepted() {
+fn slots_anywhere_else_are_accepted() {
     for slot in [
         [0, 0, 0, -1],
+        [0, 0, 0, 1],
+        [0, 0, 1, -5],
+        [0, i32::MAX, -9, -9],
         [0, 0, -1, 1000],
         [0, -1, i32::MAX, i32::MAX],
         [0, i32::MIN, i32::MIN, i32::MIN],
@@ -125,4 +128,30 @@ fn every_parameter_changes_the_fingerprint() {
     let count = prints.len();
     prints.dedup();
     assert_eq!(prints.len(), count);
+}
+
+#[test]
+fn scattered_tokens_have_the_neighbours_of_their_places() {
+    use tessera_core::entropy::{Places, TokenPrior, decode_tokens, encode_tokens, ideal_bits};
+    use tessera_core::{GridShape, Limits};
+    // Places that fill a grid are that grid.
+    let mut t = tensors(SMALL, 3);
+    let prior = NetworkPrior::from_tensors(&t).unwrap();
+    let full = Places::new((0..24).map(|n| [n / 12, n / 4 % 3, n % 4]).collect());
+    let dense = common::random_grid(GridShape { levels: 2, t: 2, y: 3, x: 4 }, &[6, 5], 5);
+    let row = GridShape { levels: 2, t: 1, y: 1, x: 24 };
+    let scattered = tessera_core::TokenGrid::from_tokens(row, &[6, 5], dense.tokens().to_vec()).unwrap();
+    let coded = encode_tokens(&scattered, &prior.over(&full)).unwrap();
+    assert_eq!(coded, encode_tokens(&dense, &prior).unwrap());
+    assert_eq!(prior.over(&full).fingerprint(), prior.fingerprint());
+    let back = decode_tokens(&coded, row, &[6, 5], &prior.over(&full), &Limits::default()).unwrap();
+    assert_eq!(back, scattered);
+    // Far apart, they have none; a slot ahead tells what is there from what is not.
+    let far = Places::new((0..24).map(|n| [50 * n, 0, 0]).collect());
+    let alone = ideal_bits(&scattered, &prior.over(&far)).unwrap();
+    assert_ne!(alone, ideal_bits(&scattered, &prior.over(&full)).unwrap());
+    t.levels[0].slots[0] = [0, 0, 0, 1];
+    let ahead = NetworkPrior::from_tensors(&t).unwrap();
+    assert_ne!(ideal_bits(&scattered, &ahead.over(&full)).unwrap(), ideal_bits(&scattered, &ahead.over(&far)).unwrap());
+    assert!(encode_tokens(&scattered, &prior.over(&Places::new(vec![[0; 3]]))).is_err());
 }

@@ -19,6 +19,7 @@ mod media;
 pub mod metrics;
 pub mod ours;
 mod picture;
+pub mod preview;
 pub mod report;
 pub mod run;
 mod solid;

@@ -7,6 +7,9 @@ pub enum Error {
     /// A `.tsr` file is truncated, damaged, too large or of another version.
     #[error(transparent)]
     Core(#[from] tessera_core::Error),
+    /// A model pack or the ONNX Runtime is missing or does not work.
+    #[error(transparent)]
+    Models(#[from] tessera_models::Error),
     /// The bytes are no shape that can be read, or the shape cannot be coded or written as asked.
     #[error("{what}")]
     Shape {

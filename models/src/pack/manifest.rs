@@ -4,6 +4,7 @@ use serde::Deserialize;
 use tessera_core::container::Modality;
 
 use super::addition::{MaskedSection, RefinerSection, VideoSection};
+use super::geometry::GeometrySection;
 
 /// Version of the manifest that this crate reads.
 const FORMAT: u32 = 1;
@@ -36,6 +37,8 @@ pub struct Manifest {
     pub image: Option<ImageSection>,
     /// What an audio pack adds.
     pub audio: Option<AudioSection>,
+    /// What a geometry pack adds.
+    pub geometry: Option<GeometrySection>,
     /// What a metric pack adds.
     pub metric: Option<MetricSection>,
     /// What a refiner pack adds.
@@ -249,6 +252,7 @@ impl Manifest {
         let kinds = [
             ("image", self.image.is_some()),
             ("audio", self.audio.is_some()),
+            ("geometry", self.geometry.is_some()),
             (METRIC, self.metric.is_some()),
             (REFINER, self.refiner.is_some()),
             (MASKED, self.masked.is_some()),
@@ -261,6 +265,7 @@ impl Manifest {
             return Err(format!("a pack of modality {kind:?}, and no other, has a table [{kind}]"));
         }
         let out_of_range = [
+            ("geometry", self.geometry.as_ref().is_none_or(GeometrySection::fits)),
             (REFINER, self.refiner.as_ref().is_none_or(RefinerSection::fits)),
             (MASKED, self.masked.as_ref().is_none_or(MaskedSection::fits)),
             (VIDEO, self.video.as_ref().is_none_or(VideoSection::fits)),

@@ -3,6 +3,7 @@
 mod addition;
 mod archive;
 mod audio;
+mod geometry;
 mod image;
 mod manifest;
 mod tensors;
@@ -13,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 pub use addition::{Addition, MaskedPack, MaskedSection, RefinerPack, RefinerSection, VideoPack, VideoSection};
 pub use audio::{AudioPack, WholeGraphs};
+pub use geometry::{GeometryPack, GeometrySection};
 pub use image::ImagePack;
 pub use manifest::{
     AudioSection, ImageSection, Manifest, MetricInput, MetricSection, Part, PictureInput, SoundFeatures, SoundInput,
@@ -126,6 +128,9 @@ impl Pack {
         if self.manifest.audio.is_some() {
             self.audio()?;
         }
+        if self.manifest.geometry.is_some() {
+            self.geometry()?;
+        }
         if self.manifest.metric.is_some() {
             self.metric()?;
         }
@@ -164,6 +169,14 @@ impl Pack {
     /// [`Error::PackDamaged`] where a part is damaged or the pack is not an audio pack.
     pub fn audio(&self) -> Result<AudioPack> {
         AudioPack::read(self)
+    }
+
+    /// The tables and graphs of a geometry pack.
+    ///
+    /// # Errors
+    /// [`Error::PackDamaged`] where a part is damaged or the pack is not a geometry pack.
+    pub fn geometry(&self) -> Result<GeometryPack> {
+        GeometryPack::read(self)
     }
 
     /// What a metric pack says of itself, and its graph.

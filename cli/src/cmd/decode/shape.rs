@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use serde::Serialize;
-use tessera_core::container::{GeometryTier, Header, MediaShape, POINTS_OF_A_SPLAT};
+use tessera_core::container::{GeometryTier, Header, MediaShape, POINTS_OF_A_BLOCK, POINTS_OF_A_SPLAT};
 use tessera_geometry::{
     DecodeOptions, Shape,
     io::{self, Format},
@@ -48,10 +48,16 @@ pub fn decode(
     output: Output,
 ) -> Result<Report> {
     let _held = shared.hold_points(claimed(header));
+    let codec = match header.needs_pack() {
+        true => Some(shared.surface_codec(&shared.find_pack(header)?)?),
+        false => None,
+    };
     let start = Instant::now();
-    let decoded = tessera_geometry::decode(bytes, options).map_err(|error| explain::shape(&error))?;
+    let decoded = tessera_geometry::decode_with(bytes, options, codec.as_deref());
+    let decoded = decoded.map_err(|error| explain::shape(&error))?;
     let seconds = start.elapsed().as_secs_f64();
-    let written = io::write(&decoded.shape, format).map_err(|error| explain::shape(&error))?;
+    let side = tessera_geometry::side_of(bytes, options).map_err(|error| explain::shape(&error))?;
+    let written = io::write_with(&decoded.shape, &side, format).map_err(|error| explain::shape(&error))?;
     output.write(sink, &written.bytes)?;
     Ok(Report {
         input: source.to_string(),
@@ -62,7 +68,7 @@ pub fn decode(
             _ => None,
         },
         splats: matches!(decoded.shape, Shape::Splats(_)),
-        bits: (!matches!(decoded.tier, GeometryTier::Decimated { .. })).then_some(decoded.bits),
+        bits: (decoded.bits > 0).then_some(decoded.bits),
         bytes: written.bytes.len() as u64,
         notes: [&decoded.losses[..], &written.notes].concat(),
         losses: decoded.losses,
@@ -75,6 +81,7 @@ fn claimed(header: &Header) -> u64 {
     match header.media {
         MediaShape::Geometry(GeometryTier::Octree { points, .. }) => points.into(),
         MediaShape::Geometry(GeometryTier::Decimated { faces }) => faces.into(),
+        MediaShape::Geometry(GeometryTier::Surface { blocks }) => u64::from(blocks) * POINTS_OF_A_BLOCK,
         MediaShape::Geometry(GeometryTier::Splats { points, .. }) => u64::from(points) * POINTS_OF_A_SPLAT,
         _ => 0,
     }

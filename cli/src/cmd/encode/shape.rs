@@ -1,11 +1,12 @@
 //! Point clouds, meshes and splats to `.tsr` files.
 
-use std::{fs, time::Instant};
+use std::{fs, sync::Arc, time::Instant};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 use tessera_core::container::GeometryTier;
-use tessera_geometry::{EncodeOptions, Precision, Shape, Target, io};
+use tessera_geometry::{EncodeOptions, MeshTier, Precision, Shape, Target, io};
+use tessera_models::Pack;
 
 use crate::{
     engine::Shared,
@@ -45,6 +46,25 @@ pub struct ShapeArgs {
     /// Code the vertices of a mesh or the centres of splats as a point cloud; faces and the rest of splats are dropped
     #[arg(long)]
     pub points: bool,
+
+    /// Keep the name, the only material without its pictures, and the rights of a mesh: written to GLB, the name to OBJ
+    #[arg(long)]
+    pub keep_side: bool,
+
+    /// How the surface of a mesh is coded, for a size or a ratio
+    #[arg(long, value_enum, default_value_t = Tier::Best)]
+    pub tier: Tier,
+}
+
+/// How the surface of a mesh is coded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Tier {
+    /// As is measured to be nearer
+    Best,
+    /// As fewer triangles
+    Decimated,
+    /// As tokens of a geometry pack
+    Surface,
 }
 
 impl ShapeArgs {
@@ -56,6 +76,9 @@ impl ShapeArgs {
             _ => (false, ""),
         };
         let has_target = has_target && !self.points;
+        if self.tier != Tier::Best && (self.points || !matches!(shape, Shape::Mesh(mesh) if !mesh.faces.is_empty())) {
+            return Err(Failure::usage("--tier does not apply", "it is for meshes with faces"));
+        }
         if has_target && (self.bits.is_some() || self.precision.is_some()) {
             return Err(Failure::usage("--bits and --precision do not apply", fix));
         }
@@ -78,7 +101,12 @@ impl ShapeArgs {
             (_, Some(ratio), _) => Target::Ratio(ratio),
             (.., quality) => Target::Quality(quality.map_or(50.0, f64::from)),
         };
-        EncodeOptions { precision, normal_bits: self.normal_bits, vertices: self.points, target }
+        let tier = match self.tier {
+            Tier::Best => MeshTier::Best,
+            Tier::Decimated => MeshTier::Decimated,
+            Tier::Surface => MeshTier::Surface,
+        };
+        EncodeOptions { precision, normal_bits: self.normal_bits, vertices: self.points, target, tier, reserve: 0 }
     }
 }
 
@@ -120,6 +148,7 @@ pub struct Report {
 
 pub fn encode(
     shared: &Shared,
+    pack: Option<&Arc<Pack>>,
     job: &Job,
     bytes: Vec<u8>,
     (arguments, size, quality): (&ShapeArgs, Option<u64>, Option<f32>),
@@ -127,18 +156,42 @@ pub fn encode(
 ) -> Result<Report> {
     let _held = shared.hold_points(bytes.len() as u64 / BYTES_PER_POINT);
     let read = io::read(&bytes, &Default::default(), &|name| sibling(&job.source, name));
-    let io::Input { shape, mut notes, .. } = read.map_err(|error| explain::shape(&error))?;
+    let io::Input { shape, mut notes, side, .. } = read.map_err(|error| explain::shape(&error))?;
     drop(bytes);
     arguments.check(&shape, size.is_some() || quality.is_some())?;
+    let mut options = arguments.options(size, quality);
+    let side = Some(side).filter(|side| !side.is_empty() && matches!(shape, Shape::Mesh(_)) && !arguments.points);
+    let kept = side.as_ref().filter(|_| arguments.keep_side);
+    if let Some(side) = kept {
+        options.reserve = tessera_geometry::side_cost(side).map_err(|error| explain::shape(&error))?;
+    } else if let Some(side) = &side {
+        notes.push(format!("dropped: {}; --keep-side keeps that", side.content()));
+    }
+    let meshes = matches!(shape, Shape::Mesh(_)) && !matches!(options.target, Target::Quality(_));
+    let codec = match pack.filter(|_| meshes && options.tier != MeshTier::Decimated) {
+        None => None,
+        Some(pack) => match shared.surface_codec(pack) {
+            Ok(codec) => Some(codec),
+            Err(failure) if options.tier == MeshTier::Surface => return Err(failure),
+            Err(_) => {
+                notes.push("the networks of the geometry pack do not run, so only triangles were tried".to_owned());
+                None
+            }
+        },
+    };
     let start = Instant::now();
-    let encoded =
-        tessera_geometry::encode(&shape, &arguments.options(size, quality)).map_err(|error| explain::shape(&error))?;
+    let encoded = tessera_geometry::encode_with(&shape, &options, codec.as_deref());
+    let mut encoded = encoded.map_err(|error| explain::shape(&error))?;
+    if let Some(side) = kept {
+        encoded.bytes = tessera_geometry::with_side(&encoded.bytes, side).map_err(|error| explain::shape(&error))?;
+    }
     let seconds = start.elapsed().as_secs_f64();
     output.write(&job.sink, &encoded.bytes)?;
     notes.extend(encoded.notes);
     let (tier, depth, faces) = match encoded.tier {
         GeometryTier::Octree { depth, .. } => ("octree", Some(depth), None),
         GeometryTier::Decimated { faces } => ("decimated", None, Some(faces)),
+        GeometryTier::Surface { .. } => ("surface", None, None),
         GeometryTier::Splats { depth, .. } => ("splats", Some(depth), None),
         _ => ("other", None, None),
     };
@@ -173,6 +226,9 @@ impl Report {
             (None, error) if self.tier == "splats" => {
                 (format!("{points} splats"), format!("centres within {error:.2e}"))
             }
+            (None, error) if self.tier == "surface" => {
+                (format!("{points} vertices"), format!("surface off by {error:.2e}"))
+            }
             (Some(faces), error) => {
                 let faces = print::grouped(faces.into());
                 (format!("{points} vertices  {faces} faces"), format!("surface off by {error:.2e}"))
@@ -187,7 +243,7 @@ impl Report {
             print::grouped(self.bytes),
             self.bits_per_point,
             match self.tier {
-                "decimated" => "vertex",
+                "decimated" | "surface" => "vertex",
                 "splats" => "splat",
                 _ => "point",
             },

@@ -30,6 +30,7 @@ pub struct Report {
 enum Content {
     Points(Points),
     Mesh { faces: u32, mesh_bytes: u64 },
+    Surface { blocks: u32, token_bytes: u64, pack: String },
     Splats(Splats),
 }
 
@@ -95,6 +96,11 @@ pub fn inspect_shape(file: String, bytes: &[u8]) -> Result<Report> {
         GeometryTier::Decimated { faces } => {
             let why = "a surface, with as many triangles as were worth their bytes: no model pack is needed";
             ("decimated", why, Content::Mesh { faces, mesh_bytes: held.level_bytes })
+        }
+        GeometryTier::Surface { blocks } => {
+            let why = "blocks of a surface, as tokens, which were nearer to it than triangles of that size";
+            let pack = held.pack.id.unwrap_or_else(|| explain::hex(&held.pack.hash));
+            ("surface", why, Content::Surface { blocks, token_bytes: held.level_bytes, pack })
         }
         GeometryTier::Splats { points, depth, lattice, degree, antialiased, .. } => {
             let splats = Splats {
@@ -172,6 +178,13 @@ impl Report {
         let lines = match &self.content {
             Content::Points(points) => points.lines(&tier, self.bytes),
             Content::Splats(splats) => splats.lines(&tier, self.bytes),
+            Content::Surface { blocks, token_bytes, pack } => format!(
+                "  shape    a surface through {} blocks\n{tier}  pack     {pack}\n  coded    {} bytes of tokens and their places\n  file     {} bytes, {:.2} bits per block\n",
+                print::grouped((*blocks).into()),
+                print::grouped(*token_bytes),
+                print::grouped(self.bytes),
+                8.0 * self.bytes as f64 / f64::from(*blocks),
+            ),
             Content::Mesh { faces, mesh_bytes } => format!(
                 "  shape    {} faces\n{tier}  coded    {} bytes of faces and vertices\n  file     {} bytes, {:.3} bits per face\n",
                 print::grouped((*faces).into()),

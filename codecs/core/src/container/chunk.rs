@@ -45,6 +45,8 @@ pub enum ChunkKind {
     Mesh,
     /// What is shown or heard beside a video: its sound, in pieces that the sequence number counts; see FORMAT.md. Ancillary.
     SideMedia,
+    /// What a shape's file said beside the shape: names, material, rights. Ancillary.
+    Side,
     /// An EXIF block, as found behind the `Exif\0\0` marker. Ancillary.
     Exif,
     /// An ICC profile. Ancillary.
@@ -52,7 +54,7 @@ pub enum ChunkKind {
 }
 
 impl ChunkKind {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Tokens,
         Self::Interleaved,
         Self::Alpha,
@@ -66,11 +68,12 @@ impl ChunkKind {
         Self::Levels,
         Self::Attribute,
         Self::Mesh,
+        Self::Side,
     ];
 
     /// Whether a reader that does not know the kind may skip it.
     pub fn is_ancillary(self) -> bool {
-        matches!(self, Self::Exif | Self::Icc | Self::Index | Self::SideMedia)
+        matches!(self, Self::Exif | Self::Icc | Self::Index | Self::SideMedia | Self::Side)
     }
 
     /// The field's name for the kind, lower case.
@@ -89,6 +92,7 @@ impl ChunkKind {
             Self::Levels => "levels",
             Self::Attribute => "attribute",
             Self::Mesh => "mesh",
+            Self::Side => "side",
         }
     }
 
@@ -107,6 +111,7 @@ impl ChunkKind {
             Self::Gop => 12,
             Self::SideMedia => 13,
             Self::Interleaved => 14,
+            Self::Side => 16,
         }
     }
 }
@@ -176,13 +181,17 @@ impl Chunk {
             u32::try_from(self.payload.len()).map_err(|_| Error::parameter("a chunk's payload has 4 GiB or more"))?;
         let start = out.len();
         let flag = |on: bool, bit: u8| if on { bit } else { 0 };
+        let code = self.kind.code();
         out.push(
-            self.kind.code()
+            code.min(KIND_EXTENDED)
                 | flag(last, LAST)
                 | flag(self.token_crc.is_some(), TOKEN_CRC)
                 | flag(self.sequence != 0, SEQUENCE)
                 | flag(self.kind.is_ancillary(), ANCILLARY),
         );
+        if code >= KIND_EXTENDED {
+            out.push(code);
+        }
         if self.sequence != 0 {
             put_varint(out, self.sequence);
         }

@@ -81,6 +81,10 @@ pub fn layout(data: &[u8], limits: &Limits) -> Result<Vec<Part>> {
             parts.push("tier", 1);
             parts.push("faces", varint_len(faces));
         }
+        MediaShape::Geometry(GeometryTier::Surface { blocks }) => {
+            parts.push("tier", 1);
+            parts.push("blocks", varint_len(blocks));
+        }
         MediaShape::Geometry(GeometryTier::Splats { points, .. }) => {
             parts.push("tier and flags", 2);
             parts.push("points", varint_len(points));

@@ -15,6 +15,7 @@
 //!   code instead of nearest.
 //! - [`ideal_bits`] to report what a prior would need.
 //! - [`search_gop`], [`encode_gop`] and [`decode_gop`] for the frames of a video.
+//! - [`NetworkPrior::over`] for tokens at [`Places`] that do not fill a grid.
 //! - [`Blend`] over a [`BitCoder`] for data that is no grid of tokens: contexts that learn from nothing.
 
 mod adaptation;
@@ -26,6 +27,7 @@ mod logistic;
 mod mixer;
 mod network;
 pub mod packets;
+mod places;
 mod prior;
 mod range;
 mod searched;
@@ -34,7 +36,8 @@ pub use adaptation::Adaptation;
 pub use blend::{Blend, Decision, table_bits};
 pub use coding::{TokenDecoder, TokenEncoder, decode_tokens, encode_tokens, ideal_bits};
 pub use inter::{BLOCK, CodedGop, Stickiness, Tally, Vector, decode_gop, encode_gop, search_gop};
-pub use network::{LevelTensors, NetworkPrior, PriorTensors};
+pub use network::{LevelTensors, NetworkPrior, PriorTensors, ScatteredPrior};
+pub use places::Places;
 pub use prior::{Order, PriorSession, TokenPrior, UniformPrior};
 pub use range::{BitCoder, BitDecoder, BitEncoder};
 pub use searched::{Search, encode_searched};

@@ -1,4 +1,4 @@
-//! Pictures for the page: few enough that it stays small, and the same few every time.
+//! Pictures for the page, of shapes as they are seen: few enough that it stays small, and the same few every time.
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -8,11 +8,14 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use image::codecs::{jpeg::JpegEncoder, webp::WebPEncoder};
 use image::{ExtendedColorType, RgbImage};
 use serde::Serialize;
+use tessera_geometry::metrics::views::Camera;
+use tessera_geometry::{Bounds, Shape};
 
 use super::figures::{self, Decimals};
 use super::index::Index;
 use super::output::io;
-use crate::{Cell, Error, Extent, Media, Result, Rgb8};
+use crate::preview::{preview, seen};
+use crate::{Cell, Error, Extent, Media, Result, Rgb8, Solid};
 
 /// Bytes of all pictures in base64: with the rest of a page about 8 MB.
 const BUDGET: usize = 7_000_000;
@@ -48,12 +51,46 @@ struct Shot {
     codec: Option<usize>,
     rate: String,
     bytes: u64,
-    /// Bytes and bits per pixel as a reader sees them.
+    /// Bytes and what they cost as a reader sees them.
     size: String,
     /// `(metric, value)`.
     values: Vec<(String, String)>,
     /// A `data:` address.
     src: String,
+}
+
+/// How what was kept becomes pictures: as they are, or of shapes as the original is looked at.
+enum Eye {
+    Picture,
+    Shape(Bounds),
+    Splats(Camera),
+}
+
+/// Columns and rows of pictures of shapes.
+const SHAPE_SIDE: u32 = 480;
+
+impl Eye {
+    /// For what was made of an original.
+    fn of(original: &Solid) -> Self {
+        let camera = match original.shape() {
+            Shape::Splats(splats) => Camera::ring(splats, SHAPE_SIDE as usize).into_iter().next(),
+            _ => None,
+        };
+        let bounds = || Bounds::of(original.shape().positions()).map_or(Self::Picture, Self::Shape);
+        camera.map_or_else(bounds, Self::Splats)
+    }
+
+    fn look(&self, folder: &Path, name: &str) -> Result<RgbImage> {
+        let path = contained(folder, name)?;
+        match self {
+            Self::Picture => read(&path),
+            Self::Shape(bounds) => Ok(preview(Solid::read(&path)?.shape(), bounds, SHAPE_SIDE)),
+            Self::Splats(camera) => match Solid::read(&path)?.shape() {
+                Shape::Splats(splats) => Ok(seen(splats, camera)),
+                _ => Err(Error::Failed(format!("{} holds no splats", path.display()))),
+            },
+        }
+    }
 }
 
 /// How pictures are put on the page; from the best to the smallest.
@@ -134,7 +171,13 @@ fn fitting<'r>(
 
 impl Plan {
     fn pictures(self, index: &Index<'_>, folder: &Path, file: &str) -> Result<Pictures> {
-        let whole = read(folder, &original(file, Rgb8::ENDING))?;
+        let is_picture = matches!(index.run.extent(), Extent::Picture { .. });
+        let name = original(file, if is_picture { Rgb8::ENDING } else { Solid::ENDING });
+        let eye = match is_picture {
+            true => Eye::Picture,
+            false => Eye::of(&Solid::read(&contained(folder, &name)?)?),
+        };
+        let whole = eye.look(folder, &name)?;
         let picture = self.cut(&whole);
         let mut shots = vec![Shot {
             codec: None,
@@ -149,7 +192,7 @@ impl Plan {
             let kept: Vec<&Cell> = cells.filter(|cell| cell.kept.is_some()).collect();
             for cell in spread(&kept, self.steps) {
                 let Some(name) = &cell.kept else { continue };
-                let decoded = read(folder, name)?;
+                let decoded = eye.look(folder, name)?;
                 if decoded.dimensions() != whole.dimensions() {
                     let ((w, h), (x, y)) = (decoded.dimensions(), whole.dimensions());
                     return Err(Error::Failed(format!("{name:?} is {w} x {h}, the original of {file:?} {x} x {y}")));
@@ -158,7 +201,12 @@ impl Plan {
                     codec: Some(codec),
                     rate: cell.rate.clone(),
                     bytes: cell.bytes,
-                    size: format!("{}\u{a0}bytes, {}\u{a0}bpp", figures::bytes(cell.bytes), figures::cost(cell.cost())),
+                    size: format!(
+                        "{}\u{a0}bytes, {}\u{a0}{}",
+                        figures::bytes(cell.bytes),
+                        figures::cost(cell.cost()),
+                        index.run.unit().short
+                    ),
                     values: values(index, cell),
                     src: self.encode(&self.cut(&decoded))?,
                 });
@@ -186,6 +234,9 @@ impl Plan {
 
     fn note(self, pictures: &[Pictures], index: &Index<'_>) -> String {
         let mut notes = Vec::new();
+        if !matches!(index.run.extent(), Extent::Picture { .. }) {
+            notes.push("Shapes are drawn as their originals are looked at, from above the front; splats by the renderer that measures them.".to_owned());
+        }
         if let Some(quality) = self.quality {
             notes.push(format!(
                 "Pictures on this page, originals too, are JPEG copies of quality {quality} of what was measured."
@@ -230,9 +281,8 @@ pub(super) fn contained(folder: &Path, name: &str) -> Result<PathBuf> {
     Ok(folder.join(name))
 }
 
-fn read(folder: &Path, name: &str) -> Result<RgbImage> {
-    let path = contained(folder, name)?;
-    let bytes = std::fs::read(&path).map_err(|source| io(&path, source))?;
+fn read(path: &Path) -> Result<RgbImage> {
+    let bytes = std::fs::read(path).map_err(|source| io(path, source))?;
     let picture = image::load_from_memory(&bytes).map_err(|e| Error::Failed(format!("{}: {e}", path.display())))?;
     Ok(picture.to_rgb8())
 }
@@ -252,7 +302,7 @@ mod tests {
     #[test]
     fn names_that_leave_the_folder_are_refused() {
         for name in ["../a.png", "/a.png", "b/../../a.png"] {
-            assert!(matches!(read(Path::new("."), name), Err(Error::Parameter(_))), "{name}");
+            assert!(matches!(Eye::Picture.look(Path::new("."), name), Err(Error::Parameter(_))), "{name}");
         }
     }
 }

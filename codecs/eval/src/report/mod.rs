@@ -93,10 +93,12 @@ pub fn write(run: &Run, kept: &Path, out: &Path) -> Result<Written> {
     output.write("rates.md", rates_table(run, &matched).as_bytes())?;
     let plots = plots.iter().map(|(plot, _)| plot).collect();
     let (gallery, sounds) = match run.extent() {
-        Extent::Picture { .. } => (gallery::gallery(&index, kept)?, None),
         Extent::Sound { .. } => (None, sounds::sounds(&index, kept)?),
-        // Videos are not kept, and shapes lie beside the page as files.
-        Extent::Clip { .. } | Extent::Mesh { .. } | Extent::Cloud { .. } | Extent::Splats { .. } => (None, None),
+        // Videos are not kept.
+        Extent::Clip { .. } => (None, None),
+        Extent::Picture { .. } | Extent::Mesh { .. } | Extent::Cloud { .. } | Extent::Splats { .. } => {
+            (gallery::gallery(&index, kept)?, None)
+        }
     };
     let frames = frames::frames(&index, &looks);
     if frames.is_some() {

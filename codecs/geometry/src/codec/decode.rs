@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::lattice;
 use crate::octree::{self, Leaves, Tree};
 use crate::shape::{Cloud, Shape};
+use crate::surface::{self, SurfaceCodec};
 
 /// A decoded shape.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +32,14 @@ pub struct Decoded {
 /// [`Error::Core`] for a file that is damaged, foreign or asks for more than the limits; with
 /// [`salvage`](DecodeOptions::salvage) only if not even the coarsest levels survive.
 pub fn decode(bytes: &[u8], options: &DecodeOptions) -> Result<Decoded> {
+    decode_with(bytes, options, None)
+}
+
+/// As [`decode`], of surfaces too: those need the codec of the pack that they were made with.
+///
+/// # Errors
+/// As [`decode`], and [`Error::Models`] if the networks do not run.
+pub fn decode_with(bytes: &[u8], options: &DecodeOptions, surfaces: Option<&SurfaceCodec>) -> Result<Decoded> {
     let (header, chunks, losses) = if options.salvage {
         let salvaged = container::salvage(bytes, &options.limits)?;
         let losses = salvaged.losses.iter().map(|loss| format!("byte {}: {}", loss.offset, loss.error)).collect();
@@ -48,6 +57,14 @@ pub fn decode(bytes: &[u8], options: &DecodeOptions) -> Result<Decoded> {
         GeometryTier::Decimated { faces } => {
             let shape = Shape::Mesh(mesh::decode(&chunks, faces)?);
             return Ok(Decoded { shape, tier, bits: 0, losses: reading.losses });
+        }
+        GeometryTier::Surface { blocks } => {
+            let codec = surfaces.filter(|codec| codec.pack().hash8() == header.pack.hash);
+            let codec = codec.ok_or_else(|| CoreError::Mismatch {
+                what: "the surface needs the model pack that it was made with".to_owned(),
+            })?;
+            let mesh = surface::decode(&chunks, blocks, header.rung, codec, &options.limits)?;
+            return Ok(Decoded { shape: Shape::Mesh(mesh), tier, bits: 0, losses: reading.losses });
         }
         GeometryTier::Splats { .. } => return splats::decode(reading, tier),
         _ => return Err(CoreError::Unsupported { what: "this tier of geometry".to_owned() }.into()),

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::lattice::{self, Fit, Precision};
 use crate::octree;
 use crate::shape::{Cloud, Shape};
+use crate::surface::SurfaceCodec;
 
 /// An encoded shape and where its bytes went.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +40,15 @@ pub struct Encoded {
 /// [`Error::Shape`] for a shape without points, with numbers that are not finite, or a mesh unless its vertices are asked for;
 /// [`Error::Parameter`] for options out of range; [`Error::Core`] if there are more points than a decoder with default limits takes.
 pub fn encode(shape: &Shape, options: &EncodeOptions) -> Result<Encoded> {
+    encode_with(shape, options, None)
+}
+
+/// As [`encode`]; with the codec of a model pack, meshes that are coded for a size or a ratio become tokens where those are measured to be nearer to the
+/// original than fewer triangles.
+///
+/// # Errors
+/// As [`encode`], and [`Error::Models`] if the networks do not run.
+pub fn encode_with(shape: &Shape, options: &EncodeOptions, surfaces: Option<&SurfaceCodec>) -> Result<Encoded> {
     shape.check()?;
     match shape {
         Shape::Cloud(cloud) => {
@@ -61,7 +71,7 @@ pub fn encode(shape: &Shape, options: &EncodeOptions) -> Result<Encoded> {
         Shape::Mesh(_) if options.precision == Precision::Lossless => Err(Error::shape(
             "it is a mesh, and meshes are not coded without loss; leave --lossless out, or code its vertices alone with --points",
         )),
-        Shape::Mesh(mesh) => mesh::encode(mesh, options.target),
+        Shape::Mesh(mesh) => mesh::encode(mesh, options, surfaces),
         Shape::Splats(all) if options.vertices => {
             let notes = vec!["splats are dropped but for their centres and colours".to_owned()];
             encode_cloud(&all.to_cloud(), options, "the centres of splats were asked for", notes)

@@ -1,7 +1,7 @@
 //! What a file holds.
 
 use tessera_core::Limits;
-use tessera_core::container::{self, ChunkKind, GeometryTier, Part};
+use tessera_core::container::{self, ChunkKind, GeometryTier, PackRef, Part};
 
 use super::decode::tier_of;
 use crate::error::Result;
@@ -11,7 +11,9 @@ use crate::error::Result;
 pub struct Inspection {
     /// How the shape is coded.
     pub tier: GeometryTier,
-    /// Bytes of the octree's levels or of the mesh.
+    /// The pack that decodes it; [`PackRef::NONE`] where none is needed.
+    pub pack: PackRef,
+    /// Bytes of the octree's levels, of the mesh or of the tokens.
     pub level_bytes: u64,
     /// Bytes of everything else that points have.
     pub attribute_bytes: u64,
@@ -28,7 +30,8 @@ pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspection> {
     let sum = |kind| file.of_kind(kind).map(|chunk| chunk.payload.len() as u64).sum();
     Ok(Inspection {
         tier: tier_of(&file.header)?,
-        level_bytes: sum(ChunkKind::Levels) + sum(ChunkKind::Mesh),
+        pack: file.header.pack.clone(),
+        level_bytes: sum(ChunkKind::Levels) + sum(ChunkKind::Mesh) + sum(ChunkKind::Tokens),
         attribute_bytes: sum(ChunkKind::Attribute),
         parts: container::layout(bytes, limits)?,
     })

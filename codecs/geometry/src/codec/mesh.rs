@@ -4,38 +4,49 @@ use tessera_core::container::{self, Chunk, ChunkKind, GeometryTier, Header, Medi
 use tessera_core::{Error as CoreError, Limits, Rung};
 
 use super::encode::Encoded;
-use super::options::Target;
+use super::options::{EncodeOptions, MeshTier, Target};
 use crate::decimated::{self, Coded, Goal};
 use crate::error::{Error, Result};
+use crate::likeness::{Likeness, Original};
 use crate::shape::Mesh;
+use crate::surface::{self, SurfaceCodec};
 
 /// Bytes of a position and of a face as 32-bit numbers.
 const ENTRY: u64 = 12;
+/// An F-score at which a surface is as near as can be told.
+const ALL_NEAR: f64 = 0.9995;
 
-pub(super) fn encode(mesh: &Mesh, target: Target) -> Result<Encoded> {
+pub(super) fn encode(mesh: &Mesh, options: &EncodeOptions, surfaces: Option<&SurfaceCodec>) -> Result<Encoded> {
     let limit = Limits::default().max_points;
     let most = mesh.faces.len().max(mesh.positions.len()) as u64;
     if most > limit {
         return Err(Error::Limit { what: "vertices or faces", claimed: most, limit });
     }
-    let coded = match target {
-        Target::Size(size) => sized(mesh, size)?,
+    let coder = Coder { mesh, surfaces, options };
+    let made = match options.target {
+        Target::Size(size) => coder.sized(size)?,
         Target::Ratio(ratio) if ratio >= 1.0 => {
             let bytes = ENTRY * (mesh.positions.len() + mesh.faces.len()) as u64;
-            sized(mesh, (bytes as f64 / ratio) as u64)?
+            coder.sized((bytes as f64 / ratio) as u64)?
         }
         Target::Ratio(ratio) => return Err(Error::parameter(format!("a ratio of {ratio}; it is 1 or more"))),
+        Target::Quality(_) if options.tier == MeshTier::Surface => {
+            return Err(Error::parameter("a quality of a surface as tokens; ask for a size or a ratio"));
+        }
         Target::Quality(quality) if (0.0..=100.0).contains(&quality) => {
-            decimated::encode(mesh, Goal::Error(10f64.powf(-2.0 - quality / 50.0)))?
+            Made::triangles(decimated::encode(mesh, Goal::Error(10f64.powf(-2.0 - quality / 50.0)))?)?
         }
         Target::Quality(quality) => {
             return Err(Error::parameter(format!("a quality of {quality}; it is from 0 to 100")));
         }
     };
     let mut notes = Vec::new();
-    let kept = coded.payload.faces;
-    if kept < mesh.faces.len() {
-        notes.push(format!("{kept} faces stand for {}", mesh.faces.len()));
+    match made.tier {
+        GeometryTier::Decimated { faces } if (faces as usize) < mesh.faces.len() => {
+            notes.push(format!("{faces} faces stand for {}", mesh.faces.len()));
+        }
+        GeometryTier::Surface { .. } => notes.push("its faces are made anew".to_owned()),
+        _ => {}
     }
     let attributes = [
         ("normals", mesh.normals.is_some()),
@@ -46,11 +57,8 @@ pub(super) fn encode(mesh: &Mesh, target: Target) -> Result<Encoded> {
     if !dropped.is_empty() {
         notes.push(format!("its {} are dropped", dropped.join(", ")));
     }
-    let place_bytes = coded.payload.bytes.len() as u64;
-    let (bytes, tier) = file(coded.payload.bytes, kept)?;
-    let why = "triangles are taken away, and the rest is moved and coded";
-    let points = coded.vertices as u64;
-    Ok(Encoded { bytes, tier, why, points, place_bytes, error: coded.error, notes })
+    let Made { bytes, tier, why, vertices, place_bytes, error, .. } = made;
+    Ok(Encoded { bytes, tier, why, points: vertices as u64, place_bytes, error, notes })
 }
 
 pub(super) fn decode(chunks: &[Chunk], faces: u32) -> Result<Mesh> {
@@ -59,21 +67,104 @@ pub(super) fn decode(chunks: &[Chunk], faces: u32) -> Result<Mesh> {
     decimated::decode(&chunk.payload, faces as usize)
 }
 
-/// The best that fits a file of so many bytes.
-fn sized(mesh: &Mesh, size: u64) -> Result<Coded> {
-    // A chunk's payload stays below 4 GiB.
-    let budget = usize::try_from(size).unwrap_or(usize::MAX).min(1 << 31);
-    // What a file has around its payload: an empty one's bytes, and what the length of a full one takes more. Fewer faces take no more.
-    let length_bits = usize::BITS - budget.leading_zeros();
-    let frame =
-        file(Vec::new(), mesh.faces.len().max(1))?.0.len() + (length_bits.div_ceil(7) as usize).saturating_sub(1);
-    match budget.checked_sub(frame) {
-        Some(bytes) => decimated::encode(mesh, Goal::Bytes(bytes)),
-        None => Err(Error::parameter(format!("a file of {size} bytes; a mesh takes {frame} and what it holds"))),
+/// What a mesh is coded with.
+struct Coder<'a> {
+    mesh: &'a Mesh,
+    surfaces: Option<&'a SurfaceCodec>,
+    options: &'a EncodeOptions,
+}
+
+/// A file of a mesh.
+struct Made {
+    bytes: Vec<u8>,
+    tier: GeometryTier,
+    why: &'static str,
+    vertices: usize,
+    place_bytes: u64,
+    /// In units of the mesh.
+    error: f64,
+    likeness: Likeness,
+}
+
+impl Coder<'_> {
+    /// The best that fits a file of so many bytes.
+    fn sized(&self, size: u64) -> Result<Made> {
+        let (tier, size) = (self.options.tier, size.saturating_sub(self.options.reserve));
+        let triangles = match tier {
+            MeshTier::Surface => None,
+            _ => Some(self.triangles(size)),
+        };
+        let codec = match (tier, &triangles) {
+            (MeshTier::Decimated, _) => None,
+            // Nothing is to be gained where all is near.
+            (_, Some(Ok(made))) if made.likeness.f_score >= ALL_NEAR => None,
+            _ => self.surfaces,
+        };
+        let tokens = codec.map(|codec| self.tokens(size, codec)).transpose()?.flatten();
+        match (triangles, tokens) {
+            (Some(Ok(triangles)), Some(tokens)) => {
+                Ok(if tokens.likeness.order(&triangles.likeness).is_lt() { tokens } else { triangles })
+            }
+            (_, Some(tokens)) => Ok(tokens),
+            (Some(triangles), None) => triangles,
+            (None, None) if self.surfaces.is_none() => {
+                Err(Error::parameter("a surface as tokens needs a geometry pack; install one or leave the tier out"))
+            }
+            (None, None) => Err(Error::shape(format!("no surface fits {size} bytes as tokens; ask for more or fewer"))),
+        }
+    }
+
+    fn triangles(&self, size: u64) -> Result<Made> {
+        // A chunk's payload stays below 4 GiB.
+        let budget = usize::try_from(size).unwrap_or(usize::MAX).min(1 << 31);
+        // What a file has around its payload: an empty one's bytes, and what the length of a full one takes more. Fewer faces take no more.
+        let length_bits = usize::BITS - budget.leading_zeros();
+        let empty = triangles_file(Vec::new(), self.mesh.faces.len().max(1))?.0.len();
+        let frame = empty + (length_bits.div_ceil(7) as usize).saturating_sub(1);
+        match budget.checked_sub(frame) {
+            Some(bytes) => Made::triangles(decimated::encode(self.mesh, Goal::Bytes(bytes))?),
+            None => Err(Error::parameter(format!("a file of {size} bytes; a mesh takes {frame} and what it holds"))),
+        }
+    }
+
+    fn tokens(&self, size: u64, codec: &SurfaceCodec) -> Result<Option<Made>> {
+        let whole = self.mesh.welded();
+        if whole.faces.is_empty() {
+            return Ok(None);
+        }
+        let original = Original::new(&whole);
+        let fits = |chunk: &Chunk, blocks: u32, rung: Rung| -> Result<bool> {
+            Ok(tokens_file(chunk, blocks, rung, codec)?.0.len() as u64 <= size)
+        };
+        let bytes = usize::try_from(size).unwrap_or(usize::MAX).min(1 << 24);
+        let coded = surface::encode(&whole, &original, codec, bytes, &fits)?;
+        let made = |coded: surface::Coded| -> Result<Made> {
+            let (bytes, tier) = tokens_file(&coded.chunk, coded.blocks, coded.rung, codec)?;
+            Ok(Made {
+                bytes,
+                tier,
+                why: "blocks of the surface are tokens, which are nearer to it than triangles of this size",
+                vertices: coded.vertices,
+                place_bytes: coded.chunk.payload.len() as u64,
+                error: coded.error,
+                likeness: coded.likeness,
+            })
+        };
+        coded.map(made).transpose()
     }
 }
 
-fn file(payload: Vec<u8>, faces: usize) -> Result<(Vec<u8>, GeometryTier)> {
+impl Made {
+    fn triangles(coded: Coded) -> Result<Self> {
+        let place_bytes = coded.payload.bytes.len() as u64;
+        let (bytes, tier) = triangles_file(coded.payload.bytes, coded.payload.faces)?;
+        let why = "triangles are taken away, and the rest is moved and coded";
+        let (vertices, error, likeness) = (coded.vertices, coded.error, coded.likeness);
+        Ok(Self { bytes, tier, why, vertices, place_bytes, error, likeness })
+    }
+}
+
+fn triangles_file(payload: Vec<u8>, faces: usize) -> Result<(Vec<u8>, GeometryTier)> {
     // Not more than the limits allow, which is below 2^32.
     let tier = GeometryTier::Decimated { faces: faces as u32 };
     let header = Header {
@@ -83,6 +174,17 @@ fn file(payload: Vec<u8>, faces: usize) -> Result<(Vec<u8>, GeometryTier)> {
         media: MediaShape::Geometry(tier),
     };
     Ok((container::write(&header, &[Chunk::new(ChunkKind::Mesh, payload)])?, tier))
+}
+
+fn tokens_file(chunk: &Chunk, blocks: u32, rung: Rung, codec: &SurfaceCodec) -> Result<(Vec<u8>, GeometryTier)> {
+    let tier = GeometryTier::Surface { blocks };
+    let header = Header {
+        pack: codec.pack_ref(),
+        rung,
+        prior: if codec.is_trained() { PriorKind::Trained } else { PriorKind::Uniform },
+        media: MediaShape::Geometry(tier),
+    };
+    Ok((container::write(&header, std::slice::from_ref(chunk))?, tier))
 }
 
 #[cfg(test)]
@@ -136,7 +238,7 @@ mod tests {
     fn write() {
         if !golden("lattice.tsr").exists() {
             let payload = decimated::encode_faces(&stairs().welded(), 0.03, decimated::LATTICE).unwrap();
-            let (bytes, _) = file(payload.bytes, payload.faces).unwrap();
+            let (bytes, _) = triangles_file(payload.bytes, payload.faces).unwrap();
             let decoded = decode(&bytes, &DecodeOptions::default()).unwrap().shape;
             assert!(on_lattice(&bytes) && matches!(&decoded, Shape::Mesh(mesh) if mesh.faces.len() == payload.faces));
             fs::write(golden("lattice.ply"), io::write(&decoded, Format::Ply).unwrap().bytes).unwrap();

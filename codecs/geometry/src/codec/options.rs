@@ -17,6 +17,18 @@ pub enum Target {
     Quality(f64),
 }
 
+/// How the surface of a mesh is coded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MeshTier {
+    /// As measured to be nearest to the original at the size asked for.
+    #[default]
+    Best,
+    /// As fewer triangles.
+    Decimated,
+    /// As tokens of a model pack, which [`encode_with`](crate::encode_with) is given; for a size or a ratio.
+    Surface,
+}
+
 /// How a shape is encoded.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EncodeOptions {
@@ -28,11 +40,22 @@ pub struct EncodeOptions {
     pub vertices: bool,
     /// What a mesh or splats are coded for. Default: quality 50.
     pub target: Target,
+    /// How the surface of a mesh is coded.
+    pub tier: MeshTier,
+    /// Bytes of a mesh's size that are for what lies beside it; see [`side_cost`](crate::side_cost).
+    pub reserve: u64,
 }
 
 impl Default for EncodeOptions {
     fn default() -> Self {
-        Self { precision: Precision::Auto, normal_bits: 8, vertices: false, target: Target::Quality(50.0) }
+        Self {
+            precision: Precision::Auto,
+            normal_bits: 8,
+            vertices: false,
+            target: Target::Quality(50.0),
+            tier: MeshTier::Best,
+            reserve: 0,
+        }
     }
 }
 

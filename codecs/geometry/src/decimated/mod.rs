@@ -23,6 +23,7 @@ use tessera_core::entropy::{BitDecoder, BitEncoder};
 
 use crate::error::{Error, Result};
 use crate::shape::{Bounds, Mesh, weld};
+use crate::varint;
 pub(crate) use search::{Coded, Goal, encode};
 
 /// A mesh of about so many triangles, the vertices moved to where they fit best (meshoptimizer): what a user would do before another codec. Attributes
@@ -115,7 +116,7 @@ pub(crate) fn encode_faces(mesh: &Mesh, step: f64, ratio: u8) -> Result<Payload>
     payload.extend(((grid.unit.to_bits() >> 16) as u16).to_le_bytes());
     payload.extend([quantum.along as u8, quantum.away as u8]);
     for origin in grid.origin {
-        put_varint(&mut payload, (origin << 1 ^ origin >> 63) as u64);
+        varint::put_signed(&mut payload, origin);
     }
     let mut encoder = BitEncoder::new();
     walk::walk(&mut encoder, quantum, faces.len(), Some(walk::Plan::new(places, &faces)))?;
@@ -139,8 +140,7 @@ pub(crate) fn decode(mut payload: &[u8], faces: usize) -> Result<Mesh> {
     }
     let mut origin = [0; 3];
     for value in &mut origin {
-        let zigzag = take_varint(&mut payload)?;
-        *value = (zigzag >> 1) as i64 ^ -((zigzag & 1) as i64);
+        *value = varint::take_signed(&mut payload)?;
         if value.abs() > 1 << 40 {
             return Err(Error::corrupt("the mesh is out of reach"));
         }
@@ -159,25 +159,4 @@ pub(crate) fn decode(mut payload: &[u8], faces: usize) -> Result<Mesh> {
 
 fn truncated() -> Error {
     Error::Core(tessera_core::Error::Truncated { what: "the mesh ends early".into() })
-}
-
-fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value > 127 {
-        out.push(value as u8 | 128);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-fn take_varint(bytes: &mut &[u8]) -> Result<u64> {
-    let mut value = 0;
-    for shift in (0..63).step_by(7) {
-        let (&byte, rest) = bytes.split_first().ok_or_else(truncated)?;
-        *bytes = rest;
-        value |= u64::from(byte & 127) << shift;
-        if byte < 128 {
-            return Ok(value);
-        }
-    }
-    Err(Error::corrupt("a number of the mesh is too long"))
 }

@@ -5,8 +5,8 @@ use rayon::prelude::*;
 use super::simplify::{Until, fitted, simplified};
 use super::{LATTICE, Payload, decode, encode_faces};
 use crate::error::{Error, Result};
-use crate::shape::{Bounds, Mesh};
-use crate::surface::{Samples, Surface};
+use crate::likeness::{Likeness, Original};
+use crate::shape::Mesh;
 
 /// Steps that are tried: away from the surface, as parts of the mean edge, and along it, in sixteenths of that. Equal ones keep to a lattice, which
 /// suits what is made of boxes.
@@ -21,12 +21,6 @@ const STEPS: [(f64, u8); 9] = [
     (0.14, LATTICE),
     (0.25, LATTICE),
 ];
-/// Points by which surfaces are compared.
-const SAMPLES: usize = 10_000;
-/// A distance that is near, in diagonals: that of the field's F-score.
-const NEAR: f64 = 0.01;
-/// F-scores that differ by less are equal.
-const EQUAL: f64 = 0.0005;
 /// Rounds of fitting.
 const ROUNDS: usize = 3;
 /// Tries to meet a budget.
@@ -45,15 +39,7 @@ pub(crate) struct Coded {
     pub vertices: usize,
     /// Mean distance between its surface and the original's, there and back, in units of the mesh.
     pub error: f64,
-    /// Harmonic mean of the shares of either surface that are near the other.
-    f_score: f64,
-}
-
-impl Coded {
-    /// Orders what is better first: more of the surface near the original's, then a lesser distance.
-    fn rank(&self) -> (i64, f64) {
-        (-((self.f_score / EQUAL).round() as i64), self.error)
-    }
+    pub likeness: Likeness,
 }
 
 /// What an encoder is asked for.
@@ -89,7 +75,7 @@ fn within_error(whole: &Mesh, error: f64) -> Result<Coded> {
     }
     let rounds = if mesh.faces.len() < whole.faces.len() { ROUNDS } else { 0 };
     fitted(&mut mesh, &original.samples, rounds);
-    original.coded(encode_faces(&mesh, step, 32)?)
+    coded(&original, encode_faces(&mesh, step, 32)?)
 }
 
 fn within_bytes(whole: Mesh, bytes: usize) -> Result<Coded> {
@@ -97,16 +83,13 @@ fn within_bytes(whole: Mesh, bytes: usize) -> Result<Coded> {
     let original = Original::new(&ladder[0]);
     let tried: Vec<Option<Coded>> =
         STEPS.into_par_iter().map(|steps| largest(&ladder, &original, steps, bytes)).collect::<Result<_>>()?;
-    let best = tried.into_iter().flatten().min_by(|a, b| {
-        let ((near, error), (other_near, other_error)) = (a.rank(), b.rank());
-        near.cmp(&other_near).then(error.total_cmp(&other_error))
-    });
+    let best = tried.into_iter().flatten().min_by(|a, b| a.likeness.order(&b.likeness));
     let mut best = best.ok_or_else(|| Error::shape(format!("the mesh does not fit {bytes} bytes; ask for more")))?;
     // Where all faces fit, the rest goes into finer steps.
     if best.payload.faces == ladder[0].faces.len()
         && let Some(payload) = finest(&ladder[0], bytes)?
     {
-        best = original.coded(payload)?;
+        best = coded(&original, payload)?;
     }
     Ok(best)
 }
@@ -142,40 +125,10 @@ fn ladder(whole: Mesh, least: usize) -> Vec<Mesh> {
     ladder
 }
 
-struct Original {
-    surface: Surface,
-    samples: Samples,
-    diagonal: f64,
-}
-
-impl Original {
-    fn new(mesh: &Mesh) -> Self {
-        Self {
-            surface: Surface::new(&mesh.positions, &mesh.faces),
-            samples: Samples::new(&mesh.positions, &mesh.faces, SAMPLES),
-            diagonal: Bounds::of(&mesh.positions).map_or(0.0, |bounds| bounds.diagonal()).max(f64::MIN_POSITIVE),
-        }
-    }
-
-    fn coded(&self, payload: Payload) -> Result<Coded> {
-        let mesh = decode(&payload.bytes, payload.faces)?;
-        let (error, f_score) = self.compared(&mesh);
-        Ok(Coded { payload, vertices: mesh.positions.len(), error: error * self.diagonal, f_score })
-    }
-
-    /// The sum of the mean distances there and back, in diagonals, and the F-score.
-    fn compared(&self, other: &Mesh) -> (f64, f64) {
-        let one_way = |samples: &Samples, surface: &Surface| {
-            let far = |point| surface.nearest(point).map_or(1.0, |nearest| nearest.squared.sqrt() / self.diagonal);
-            let count = samples.points.len().max(1) as f64;
-            let add = |(sum, near): (f64, f64), far: f64| (sum + far / count, near + f64::from(far <= NEAR) / count);
-            samples.points.iter().map(|&point| far(point)).fold((0.0, 0.0), add)
-        };
-        let (there, covered) = one_way(&self.samples, &Surface::new(&other.positions, &other.faces));
-        let (back, right) = one_way(&Samples::new(&other.positions, &other.faces, SAMPLES / 2), &self.surface);
-        let shares = covered + right;
-        (there + back, if shares > 0.0 { 2.0 * covered * right / shares } else { 0.0 })
-    }
+fn coded(original: &Original, payload: Payload) -> Result<Coded> {
+    let mesh = decode(&payload.bytes, payload.faces)?;
+    let likeness = original.compared(&mesh);
+    Ok(Coded { payload, vertices: mesh.positions.len(), error: likeness.error * original.diagonal, likeness })
 }
 
 /// The most faces that fit, with steps as a part of their mean edge.
@@ -214,7 +167,7 @@ fn largest(ladder: &[Mesh], original: &Original, steps: (f64, u8), bytes: usize)
             break;
         }
     }
-    best.map(|payload| original.coded(payload)).transpose()
+    best.map(|payload| coded(original, payload)).transpose()
 }
 
 fn mean_edge(mesh: &Mesh) -> f64 {

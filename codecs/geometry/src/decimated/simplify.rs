@@ -3,7 +3,7 @@
 use meshopt::SimplifyOptions;
 
 use crate::shape::Mesh;
-use crate::surface::{Samples, Surface};
+use crate::triangles::{Samples, Surface};
 
 /// How strongly a vertex stays where it was, in samples.
 const STAY: f64 = 0.3;

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use gltf::mesh::Mode;
 use serde_json::{Value, json};
 
-use super::{IoLimits, Siblings, View, check};
+use super::{IoLimits, Siblings, Side, View, check};
 use crate::error::{Error, Result};
 use crate::shape::{Bounds, Mesh, Shape};
 
@@ -24,13 +24,23 @@ pub(super) fn is_gltf(bytes: &[u8]) -> bool {
 }
 
 /// The meshes of a file in the places where its scene has them, as one.
-pub(super) fn read(bytes: &[u8], limits: &IoLimits, siblings: &Siblings<'_>, notes: &mut Vec<String>) -> Result<Mesh> {
+pub(super) fn read(
+    bytes: &[u8],
+    limits: &IoLimits,
+    siblings: &Siblings<'_>,
+    said: (&mut Vec<String>, &mut Side),
+) -> Result<Mesh> {
     // The crate checks indices, not ranges; what it does not expect ends as an error here.
-    catch_unwind(AssertUnwindSafe(|| scene(bytes, limits, siblings, notes)))
+    catch_unwind(AssertUnwindSafe(|| scene(bytes, limits, siblings, said)))
         .unwrap_or_else(|_| Err(Error::shape("the glTF file is damaged beyond reading; fetch a good copy of the file")))
 }
 
-fn scene(bytes: &[u8], limits: &IoLimits, siblings: &Siblings<'_>, notes: &mut Vec<String>) -> Result<Mesh> {
+fn scene(
+    bytes: &[u8],
+    limits: &IoLimits,
+    siblings: &Siblings<'_>,
+    (notes, side): (&mut Vec<String>, &mut Side),
+) -> Result<Mesh> {
     let file = gltf::Gltf::from_slice(bytes).map_err(|error| {
         let error = error.to_string();
         let line = error.lines().next().unwrap_or_default();
@@ -42,6 +52,7 @@ fn scene(bytes: &[u8], limits: &IoLimits, siblings: &Siblings<'_>, notes: &mut V
         merged: Merged::default(),
         nodes: 0,
         said: HashSet::new(),
+        parts: Vec::new(),
     };
     let scene = file.default_scene().or_else(|| file.scenes().next());
     let Some(scene) = scene else { return Err(Error::shape("the glTF file has no scene; export it again")) };
@@ -52,8 +63,10 @@ fn scene(bytes: &[u8], limits: &IoLimits, siblings: &Siblings<'_>, notes: &mut V
     for node in scene.nodes() {
         reader.node(&node, &identity, 0)?;
     }
+    let several = beside(bytes, &reader.parts, side);
     let dropped = [
-        (file.materials().len() > 0, "materials and textures are dropped"),
+        (several, "names and materials of several parts are dropped"),
+        (file.textures().len() > 0, "textures are dropped"),
         (file.animations().len() > 0, "animations are dropped"),
         (file.skins().len() > 0, "skins are dropped"),
     ];
@@ -72,7 +85,7 @@ fn buffers(file: &gltf::Gltf, siblings: &Siblings<'_>) -> Result<Vec<Vec<u8>>> {
             gltf::buffer::Source::Uri(uri) => match uri.strip_prefix("data:") {
                 Some(data) => data.split_once(";base64,").and_then(|(_, text)| base64(text)),
                 // Only what lies beside the file, or below.
-                None if uri.starts_with('/') || uri.contains("..") || uri.contains(':') || uri.contains('\\') => {
+                None if !super::is_beside(uri) => {
                     return Err(Error::shape(format!(
                         "the glTF file refers to '{uri}', outside of its folder; export it as GLB"
                     )));
@@ -124,6 +137,36 @@ struct Reader<'a> {
     merged: Merged,
     nodes: usize,
     said: HashSet<&'static str>,
+    /// Node and material of each part that is read.
+    parts: Vec<(usize, Option<usize>)>,
+}
+
+/// What the file says of the only node with a mesh, of the only material and of rights; whether there are several of the former.
+fn beside(bytes: &[u8], parts: &[(usize, Option<usize>)], side: &mut Side) -> bool {
+    let text = match bytes.strip_prefix(b"glTF") {
+        // The length of the text follows version, length of the file; its kind comes before it.
+        Some(rest) => {
+            let length = rest.get(8..12).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_le_bytes);
+            rest.get(16..).map(|text| &text[..text.len().min(length as usize)])
+        }
+        None => Some(bytes),
+    };
+    let Some(root) = text.and_then(|text| serde_json::from_slice::<Value>(text).ok()) else { return false };
+    side.add_text("copyright", root.pointer("/asset/copyright"));
+    let Some(&(node, material)) = parts.first() else { return false };
+    let node_is_one = parts.iter().all(|part| part.0 == node);
+    if node_is_one {
+        let node = &root["nodes"][node];
+        let mesh = &root["meshes"][node["mesh"].as_u64().unwrap_or(u64::MAX) as usize];
+        side.add_text("name", node.get("name").or_else(|| mesh.get("name")));
+        side.add("extras", node.get("extras").or_else(|| mesh.get("extras")));
+    }
+    let material_is_one = parts.iter().all(|part| part.1 == material);
+    if material_is_one && let Some(material) = material {
+        side.add_material(&root["materials"][material]);
+    }
+    let named = || root["nodes"].as_array().is_some_and(|nodes| nodes.iter().any(|node| node.get("name").is_some()));
+    !material_is_one || !node_is_one && named()
 }
 
 impl Reader<'_> {
@@ -140,6 +183,7 @@ impl Reader<'_> {
         });
         if let Some(mesh) = node.mesh() {
             for primitive in mesh.primitives() {
+                self.parts.push((node.index(), primitive.material().index()));
                 self.primitive(&primitive, &place)?;
             }
         }
@@ -300,8 +344,8 @@ fn unit(vector: [f32; 3]) -> [f32; 3] {
     if length > 0.0 { vector.map(|x| (f64::from(x) / length) as f32) } else { vector }
 }
 
-/// One mesh, one node, one buffer.
-pub(super) fn write(shape: &Shape) -> Result<Vec<u8>> {
+/// One mesh, one node, one buffer, at most one material.
+pub(super) fn write(shape: &Shape, side: &Side) -> Result<Vec<u8>> {
     let view = View::of(shape);
     let bounds = Bounds::of(view.positions).ok_or_else(|| Error::shape("there are no points to write"))?;
     let mut file = Glb::default();
@@ -336,7 +380,7 @@ pub(super) fn write(shape: &Shape) -> Result<Vec<u8>> {
         let accessor = json!({ "componentType": 5125, "count": 3 * view.faces.len(), "type": "SCALAR" });
         primitive["indices"] = file.add(indices, 34_963, accessor);
     }
-    file.finish(&primitive)
+    file.finish(primitive, side)
 }
 
 fn floats(values: &[f32]) -> Vec<u8> {
@@ -362,17 +406,32 @@ impl Glb {
         json!(self.accessors.len() - 1)
     }
 
-    fn finish(self, primitive: &Value) -> Result<Vec<u8>> {
-        let json = json!({
+    fn finish(self, mut primitive: Value, side: &Side) -> Result<Vec<u8>> {
+        let mut node = json!({ "mesh": 0 });
+        for field in ["name", "extras"] {
+            if let Some(value) = side.get(field) {
+                node[field] = value.clone();
+            }
+        }
+        if side.get("material").is_some() {
+            primitive["material"] = json!(0);
+        }
+        let mut json = json!({
             "asset": { "version": "2.0", "generator": "tessera" },
             "scene": 0,
             "scenes": [{ "nodes": [0] }],
-            "nodes": [{ "mesh": 0 }],
+            "nodes": [node],
             "meshes": [{ "primitives": [primitive] }],
             "buffers": [{ "byteLength": self.binary.len() }],
             "bufferViews": self.views,
             "accessors": self.accessors,
         });
+        if let Some(material) = side.get("material") {
+            json["materials"] = json!([material]);
+        }
+        if let Some(copyright) = side.get("copyright") {
+            json["asset"]["copyright"] = copyright.clone();
+        }
         let mut json = json.to_string().into_bytes();
         json.resize(json.len().next_multiple_of(4), b' ');
         let total = u32::try_from(12 + 8 + json.len() + 8 + self.binary.len());

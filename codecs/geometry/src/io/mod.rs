@@ -1,16 +1,20 @@
 //! Shape files: PLY, OBJ, STL, glTF, XYZ and SPZ, in and out.
 //!
-//! [`read`] tells the format by what is in a file. What a shape does not hold (materials, names, further properties) is dropped and said so.
+//! [`read`] tells the format by what is in a file. What a shape does not hold is dropped and said so, but for names, the only
+//! material and rights of a mesh, which lie beside it as a [`Side`].
 
 mod clean;
 mod gltf;
 mod obj;
 mod ply;
+mod side;
 mod splats;
 mod spz;
 mod stl;
 mod text;
 mod xyz;
+
+pub use side::Side;
 
 use crate::error::{Error, Result};
 use crate::shape::{Mesh, Shape};
@@ -110,6 +114,8 @@ pub struct Input {
     pub format: Format,
     /// What was dropped or repaired, each in one line.
     pub notes: Vec<String>,
+    /// What the file says beside the shape and can be kept, which is not in `shape`.
+    pub side: Side,
 }
 
 /// A shape as written.
@@ -126,7 +132,7 @@ pub type Siblings<'a> = dyn Fn(&str) -> Option<Vec<u8>> + 'a;
 
 /// Reads a shape file. A mesh without faces is a cloud.
 ///
-/// `siblings` finds the buffers of a glTF file that lie beside it.
+/// `siblings` finds the buffers of a glTF file and the materials of an OBJ file, which lie beside it.
 ///
 /// # Errors
 /// [`Error::Shape`] if the bytes are no readable shape, are damaged, end too early, hold no points, a mesh's coordinates that are
@@ -138,12 +144,12 @@ pub fn read(bytes: &[u8], limits: &IoLimits, siblings: &Siblings<'_>) -> Result<
     let Some(format) = Format::of(bytes) else {
         return Err(Error::shape("it is no shape in a known format; use PLY, OBJ, STL, glTF, XYZ or SPZ"));
     };
-    let mut notes = Vec::new();
+    let (mut notes, mut side) = (Vec::new(), Side::default());
     let read = match format {
         Format::Ply => ply::read(bytes, limits, &mut notes)?,
-        Format::Obj => Read::Mesh(obj::read(bytes, limits, &mut notes)?),
+        Format::Obj => Read::Mesh(obj::read(bytes, limits, siblings, (&mut notes, &mut side))?),
         Format::Stl => Read::Mesh(stl::read(bytes, limits, &mut notes)?),
-        Format::Gltf => Read::Mesh(gltf::read(bytes, limits, siblings, &mut notes)?),
+        Format::Gltf => Read::Mesh(gltf::read(bytes, limits, siblings, (&mut notes, &mut side))?),
         Format::Xyz => Read::Mesh(xyz::read(bytes, limits, &mut notes)?),
         Format::Spz => Read::Splats(spz::read(bytes, limits, &mut notes)?),
     };
@@ -151,13 +157,39 @@ pub fn read(bytes: &[u8], limits: &IoLimits, siblings: &Siblings<'_>) -> Result<
         Read::Mesh(mesh) => clean::clean(mesh, format, &mut notes)?,
         Read::Splats(splats) => Shape::Splats(clean::clean_splats(splats, format, &mut notes)?),
     };
-    Ok(Input { shape, format, notes })
+    Ok(Input { shape, format, notes, side })
 }
 
 /// What a file holds, as it is there.
 enum Read {
     Mesh(Mesh),
     Splats(Splats),
+}
+
+/// Writes a shape file with what lies beside the shape. GLB holds all of that, OBJ the name.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_with(shape: &Shape, side: &Side, format: Format) -> Result<Output> {
+    let mut output = write(shape, format)?;
+    let splats = matches!(shape, Shape::Splats(_));
+    let kept = match format {
+        Format::Gltf if !splats => {
+            output.bytes = gltf::write(shape, side)?;
+            return Ok(output);
+        }
+        Format::Obj if !splats => {
+            output.bytes = obj::write(shape, side.name());
+            side.name().is_some()
+        }
+        _ => false,
+    };
+    let all = if kept { side.content() == "name" } else { side.is_empty() };
+    if !all {
+        let but = if kept { ", but for the name" } else { "" };
+        output.notes.push(format!("{} does not hold {}{but}; GLB does", format.name(), side.content()));
+    }
+    Ok(output)
 }
 
 /// Writes a shape file. Of splats, formats other than PLY and SPZ hold the centres.
@@ -181,13 +213,18 @@ pub fn write(shape: &Shape, format: Format) -> Result<Output> {
     }
     let bytes = match format {
         Format::Ply => ply::write(shape),
-        Format::Obj => obj::write(shape),
+        Format::Obj => obj::write(shape, None),
         Format::Stl => stl::write(shape, &mut notes)?,
-        Format::Gltf => gltf::write(shape)?,
+        Format::Gltf => gltf::write(shape, &Side::default())?,
         Format::Xyz => xyz::write(shape, &mut notes),
         Format::Spz => return Err(Error::shape("SPZ holds splats, and the shape has none; use PLY, OBJ, glTF or XYZ")),
     };
     Ok(Output { bytes, notes })
+}
+
+/// Whether a name that a file gives is that of one beside it, or below.
+fn is_beside(name: &str) -> bool {
+    !(name.starts_with('/') || name.contains("..") || name.contains(':') || name.contains('\\'))
 }
 
 /// Fails when a claim exceeds a limit.

@@ -1,8 +1,10 @@
 //! Wavefront OBJ.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use super::{IoLimits, View, check, text};
+use serde_json::{Value, json};
+
+use super::{IoLimits, Siblings, Side, View, check, text};
 use crate::error::{Error, Result};
 use crate::shape::{Mesh, Shape};
 
@@ -17,7 +19,12 @@ pub(super) fn is_obj(bytes: &[u8]) -> bool {
 }
 
 /// Polygons become fans of triangles. A corner with a normal or texture coordinate of its own is a vertex of its own.
-pub(super) fn read(bytes: &[u8], limits: &IoLimits, notes: &mut Vec<String>) -> Result<Mesh> {
+pub(super) fn read(
+    bytes: &[u8],
+    limits: &IoLimits,
+    siblings: &Siblings<'_>,
+    (notes, side): (&mut Vec<String>, &mut Side),
+) -> Result<Mesh> {
     let mut file = File::default();
     for (n, line) in text::lines(bytes) {
         let mut words = text::words(line);
@@ -34,8 +41,10 @@ pub(super) fn read(bytes: &[u8], limits: &IoLimits, notes: &mut Vec<String>) -> 
             }
             Some(b"f") => file.face(words, n, limits)?,
             Some(b"l") => file.lines = true,
-            Some(b"usemtl" | b"mtllib") => file.materials = true,
-            Some(b"o" | b"g") => file.names = true,
+            Some(b"mtllib") => note(&mut file.libraries, words),
+            Some(b"usemtl") => note(&mut file.materials, words),
+            Some(b"o") => note(&mut file.objects, words),
+            Some(b"g") => file.groups = true,
             Some(word) if word.iter().all(u8::is_ascii_graphic) => {}
             Some(_) => {
                 return Err(Error::shape(format!(
@@ -45,9 +54,22 @@ pub(super) fn read(bytes: &[u8], limits: &IoLimits, notes: &mut Vec<String>) -> 
             None => {}
         }
     }
+    if let [name] = &Vec::from_iter(&file.objects)[..] {
+        side.add_text("name", Some(&json!(name)));
+    }
+    let textures = match &Vec::from_iter(&file.materials)[..] {
+        [material] => {
+            let library = file.libraries.iter().filter(|name| super::is_beside(name)).find_map(|name| siblings(name));
+            let (material, textures) = material_of(&library.unwrap_or_default(), material);
+            side.add_material(&material);
+            textures
+        }
+        _ => false,
+    };
     let said = [
-        (file.materials, "materials are dropped"),
-        (file.names, "names of objects and groups are dropped"),
+        (file.materials.len() > 1, "its materials are dropped: there are several"),
+        (textures, "textures are dropped"),
+        (file.objects.len() > 1 || file.groups, "names of several objects and of groups are dropped"),
         (file.lines, "lines are dropped"),
     ];
     notes.extend(said.iter().filter(|(there, _)| *there).map(|(_, what)| (*what).to_owned()));
@@ -64,9 +86,58 @@ struct File {
     normals: Vec<[f32; 3]>,
     uvs: Vec<[f32; 2]>,
     faces: Vec<[Corner; 3]>,
-    materials: bool,
-    names: bool,
+    /// Names, at most [`MOST_NAMES`] each.
+    libraries: BTreeSet<String>,
+    materials: BTreeSet<String>,
+    objects: BTreeSet<String>,
+    groups: bool,
     lines: bool,
+}
+
+/// Names that are told apart: more than one is several.
+const MOST_NAMES: usize = 8;
+
+fn note<'a>(names: &mut BTreeSet<String>, words: impl Iterator<Item = &'a [u8]>) {
+    let name = words.map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ");
+    if names.len() < MOST_NAMES && !name.is_empty() {
+        names.insert(name);
+    }
+}
+
+/// A material of a library as glTF has it, and whether it has pictures. What is not said there is left out.
+fn material_of(library: &[u8], name: &str) -> (Value, bool) {
+    let mut material = json!({ "name": name });
+    let (mut own, mut textures) = (false, false);
+    let (mut color, mut alpha) = ([1.0f32; 3], 1.0f32);
+    for (_, line) in text::lines(library) {
+        let mut words = text::words(line);
+        let word = words.next().unwrap_or_default();
+        if word == b"newmtl" {
+            own = words.map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ") == name;
+            continue;
+        }
+        if !own {
+            continue;
+        }
+        let numbers: Vec<f32> = words.map_while(text::number).filter(|number| number.is_finite()).take(3).collect();
+        match (word, &numbers[..]) {
+            (b"Kd", &[r, g, b]) => color = [r, g, b],
+            (b"d", &[opaque]) => alpha = opaque,
+            (b"Ke", &[r, g, b]) => material["emissiveFactor"] = json!([r, g, b].map(|x| x.clamp(0.0, 1.0))),
+            (b"Pr", &[rough]) => material["pbrMetallicRoughness"]["roughnessFactor"] = json!(rough.clamp(0.0, 1.0)),
+            (b"Pm", &[metal]) => material["pbrMetallicRoughness"]["metallicFactor"] = json!(metal.clamp(0.0, 1.0)),
+            _ => textures |= word.starts_with(b"map_"),
+        }
+    }
+    if color != [1.0; 3] || alpha != 1.0 {
+        let [r, g, b] = color;
+        let factor = [r, g, b, alpha].map(|x| x.clamp(0.0, 1.0));
+        material["pbrMetallicRoughness"]["baseColorFactor"] = json!(factor);
+        if alpha < 1.0 {
+            material["alphaMode"] = json!("BLEND");
+        }
+    }
+    (material, textures)
 }
 
 impl File {
@@ -160,9 +231,13 @@ fn index(word: Option<&[u8]>, count: usize) -> Option<Option<u32>> {
     (0..count as i64).contains(&index).then_some(Some(index as u32))
 }
 
-pub(super) fn write(shape: &Shape) -> Vec<u8> {
+pub(super) fn write(shape: &Shape, name: Option<&str>) -> Vec<u8> {
     let view = View::of(shape);
     let mut out = b"# tessera\n".to_vec();
+    if let Some(name) = name {
+        let line: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        out.extend(format!("o {}\n", line.trim()).bytes());
+    }
     for (n, position) in view.positions.iter().enumerate() {
         out.push(b'v');
         text::put(&mut out, *position);

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::shape::{Bounds, Mesh};
-use crate::surface::{Samples, Surface};
+use crate::triangles::{Samples, Surface};
 
 /// Points on each surface.
 const SAMPLES: usize = 50_000;
@@ -67,7 +67,7 @@ fn one_way(from: &Mesh, to: &Mesh, diagonal: f64) -> Result<OneWay> {
 
 /// Of length 1, or 0 for a face without area.
 fn normal(mesh: &Mesh, face: usize) -> [f64; 3] {
-    let normal = crate::surface::normal(&crate::surface::places(&mesh.positions, &mesh.faces[face]));
+    let normal = crate::triangles::normal(&crate::triangles::places(&mesh.positions, &mesh.faces[face]));
     let length = normal.iter().map(|x| x * x).sum::<f64>().sqrt();
     if length > 0.0 { normal.map(|x| x / length) } else { normal }
 }

@@ -1,6 +1,6 @@
 //! Clouds to test with, and how to compare them.
 
-use tessera_geometry::{Cloud, DecodeOptions, EncodeOptions, Precision, Shape, Target, decode, encode};
+use tessera_geometry::{Cloud, DecodeOptions, EncodeOptions, MeshTier, Precision, Shape, Target, decode, encode};
 
 /// Numbers of chance (SplitMix64, Steele et al., 2014).
 pub struct Random(pub u64);
@@ -35,8 +35,14 @@ pub fn sphere(radius: i32) -> Cloud {
     cloud
 }
 
-pub const LOSSLESS: EncodeOptions =
-    EncodeOptions { precision: Precision::Lossless, normal_bits: 10, vertices: false, target: Target::Quality(50.0) };
+pub const LOSSLESS: EncodeOptions = EncodeOptions {
+    precision: Precision::Lossless,
+    normal_bits: 10,
+    vertices: false,
+    target: Target::Quality(50.0),
+    tier: MeshTier::Best,
+    reserve: 0,
+};
 
 pub fn coded(cloud: &Cloud, options: &EncodeOptions) -> Vec<u8> {
     encode(&Shape::Cloud(cloud.clone()), options).unwrap().bytes

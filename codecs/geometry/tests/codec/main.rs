@@ -6,4 +6,6 @@ mod damage;
 mod fixture;
 mod golden;
 mod meshes;
+mod side;
 mod splats;
+mod surfaces;

@@ -7,6 +7,7 @@ use crate::limits::{self, Limits};
 
 const TIER_OCTREE: u8 = 0;
 const TIER_DECIMATED: u8 = 1;
+const TIER_SURFACE: u8 = 2;
 const TIER_SPLATS: u8 = 3;
 const OCTREE_COUNTS: u8 = 1 << 0;
 const OCTREE_LATTICE: u8 = 1 << 1;
@@ -22,6 +23,8 @@ const MAX_OCTREE_DEPTH: u8 = 21;
 const MAX_NORMAL_BITS: u8 = 14;
 /// A splat counts as so many points where points are limited: it has as many times their numbers.
 pub const POINTS_OF_A_SPLAT: u64 = 4;
+/// A block of a surface counts as so many points where points are limited: about what it decodes to.
+pub const POINTS_OF_A_BLOCK: u64 = 512;
 /// Greatest degree of a splat's spherical harmonics.
 const MAX_SPLAT_DEGREE: u8 = 3;
 
@@ -91,6 +94,11 @@ pub enum GeometryTier {
         /// Triangles, at least 1.
         faces: u32,
     },
+    /// A surface as tokens of the blocks that it goes through. Needs a model pack.
+    Surface {
+        /// Blocks, at least 1.
+        blocks: u32,
+    },
     /// Gaussian splats: their centres as the leaves of an octree. Needs no model pack.
     Splats {
         /// Splats, at least 1.
@@ -114,7 +122,8 @@ pub(super) fn put_geometry(out: &mut Vec<u8>, tier: GeometryTier) -> Result<()> 
         GeometryTier::Octree { points, depth, lattice, counts, exact, colors, normal_bits } => {
             (points, depth, lattice, counts, exact, colors, normal_bits)
         }
-        GeometryTier::Decimated { faces } => return put_decimated(out, faces),
+        GeometryTier::Decimated { faces } => return put_count(out, TIER_DECIMATED, faces),
+        GeometryTier::Surface { blocks } => return put_count(out, TIER_SURFACE, blocks),
         GeometryTier::Splats { .. } => return put_splats(out, tier),
     };
     let bad_normals = normal_bits.is_some_and(|bits| !(2..=MAX_NORMAL_BITS).contains(&bits));
@@ -156,12 +165,13 @@ fn put_splats(out: &mut Vec<u8>, tier: GeometryTier) -> Result<()> {
     Ok(())
 }
 
-fn put_decimated(out: &mut Vec<u8>, faces: u32) -> Result<()> {
-    if faces == 0 {
+/// A tier of which only the number of its parts is told.
+fn put_count(out: &mut Vec<u8>, tier: u8, count: u32) -> Result<()> {
+    if count == 0 {
         return Err(Error::parameter("a mesh without faces"));
     }
-    out.push(TIER_DECIMATED);
-    put_varint(out, faces);
+    out.push(tier);
+    put_varint(out, count);
     Ok(())
 }
 
@@ -173,6 +183,11 @@ pub(super) fn parse_geometry(bytes: &mut Bytes<'_>, limits: &Limits) -> Result<G
             let faces = positive(bytes, "number of faces")?;
             limits::check("number of faces", faces.into(), limits.max_points)?;
             return Ok(GeometryTier::Decimated { faces });
+        }
+        TIER_SURFACE => {
+            let blocks = positive(bytes, "number of blocks")?;
+            limits::check("number of blocks", blocks.into(), limits.max_points / POINTS_OF_A_BLOCK)?;
+            return Ok(GeometryTier::Surface { blocks });
         }
         other => return Err(Error::unsupported(format!("geometry of tier {other}"))),
     }

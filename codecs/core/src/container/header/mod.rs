@@ -5,7 +5,7 @@ mod geometry;
 mod video;
 
 pub use audio::{Channels, Duration, Live};
-pub use geometry::{GeometryTier, Lattice, POINTS_OF_A_SPLAT};
+pub use geometry::{GeometryTier, Lattice, POINTS_OF_A_BLOCK, POINTS_OF_A_SPLAT};
 pub use video::{FULL_SCALE, VideoShape};
 
 use audio::{parse_audio, put_audio};

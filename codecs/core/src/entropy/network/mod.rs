@@ -9,6 +9,7 @@ pub use tensors::{LevelTensors, PriorTensors};
 use self::session::NetworkSession;
 use self::tensors::Level;
 use super::adaptation::Adaptation;
+use super::places::Places;
 use super::prior::{Order, PriorSession, TokenPrior, check_session};
 use crate::error::{Error, Result};
 use crate::token::GridShape;
@@ -68,6 +69,45 @@ impl TokenPrior for NetworkPrior {
     }
 
     fn walk<'a>(&'a self, shape: GridShape, depths: &[u8], order: Order) -> Result<Box<dyn PriorSession + 'a>> {
+        self.start((shape, order), None, depths)
+    }
+}
+
+/// A prior over tokens that do not fill a grid: each has a place, and neighbours are what lies around it.
+///
+/// Sessions take grids of one row, in the order of the places.
+#[derive(Debug, Clone, Copy)]
+pub struct ScatteredPrior<'p> {
+    prior: &'p NetworkPrior,
+    places: &'p Places,
+}
+
+impl TokenPrior for ScatteredPrior<'_> {
+    fn fingerprint(&self) -> u64 {
+        self.prior.fingerprint()
+    }
+
+    fn walk<'a>(&'a self, shape: GridShape, depths: &[u8], order: Order) -> Result<Box<dyn PriorSession + 'a>> {
+        if (shape.t, shape.y, u64::from(shape.x)) != (1, 1, self.places.len() as u64) {
+            return Err(Error::parameter(format!("a grid of {shape:?} for {} places", self.places.len())));
+        }
+        self.prior.start((shape, order), Some(self.places), depths)
+    }
+}
+
+impl NetworkPrior {
+    /// The prior of tokens at places.
+    pub fn over<'p>(&'p self, places: &'p Places) -> ScatteredPrior<'p> {
+        ScatteredPrior { prior: self, places }
+    }
+
+    fn start<'a>(
+        &'a self,
+        walk: (GridShape, Order),
+        places: Option<&'a Places>,
+        depths: &[u8],
+    ) -> Result<Box<dyn PriorSession + 'a>> {
+        let (shape, _) = walk;
         check_session(shape, depths)?;
         if depths.len() > self.levels.len() {
             return Err(Error::mismatch(format!(
@@ -84,7 +124,7 @@ impl TokenPrior for NetworkPrior {
                 )));
             }
         }
-        Ok(Box::new(NetworkSession::new(&self.levels, self.adaptation, (shape, order), depths)))
+        Ok(Box::new(NetworkSession::new(&self.levels, self.adaptation, walk, places, depths)))
     }
 }
 

@@ -4,6 +4,7 @@ use super::kernel::{dot, padded, widen};
 use super::tensors::Level;
 use crate::entropy::adaptation::Adaptation;
 use crate::entropy::mixer::{Mixer, NEIGHBOURS, Prediction};
+use crate::entropy::places::Places;
 use crate::entropy::prior::{Order, PriorSession};
 use crate::token::GridShape;
 
@@ -15,6 +16,8 @@ pub(super) struct NetworkSession<'a> {
     levels: &'a [Level],
     shape: GridShape,
     order: Order,
+    /// Where the tokens of a level are, if they do not fill a grid: then they are its one row.
+    places: Option<&'a Places>,
     depths: Vec<u8>,
     /// Tokens observed so far, in coding order.
     tokens: Vec<u16>,
@@ -43,11 +46,18 @@ struct Position {
 
 impl<'a> NetworkSession<'a> {
     /// Starts at the first token. The caller has checked shape and depths against the levels.
-    pub fn new(levels: &'a [Level], adaptation: Adaptation, (shape, order): (GridShape, Order), depths: &[u8]) -> Self {
+    pub fn new(
+        levels: &'a [Level],
+        adaptation: Adaptation,
+        (shape, order): (GridShape, Order),
+        places: Option<&'a Places>,
+        depths: &[u8],
+    ) -> Self {
         let mut session = Self {
             levels,
             shape,
             order,
+            places,
             depths: depths.to_vec(),
             tokens: Vec::new(),
             at: Position::default(),
@@ -82,8 +92,11 @@ impl<'a> NetworkSession<'a> {
         planes * self.shape.y as usize * self.shape.x as usize
     }
 
-    /// The token at an offset from the current position, at `level`, if the grid has one.
-    fn neighbour(&self, level: usize, dt: i32, dy: i32, dx: i32) -> Option<u16> {
+    /// Where the token at an offset from the current position comes in coding order, at `level`, if there is one.
+    fn neighbour(&self, level: usize, dt: i32, dy: i32, dx: i32) -> Option<usize> {
+        if let Some(places) = self.places {
+            return Some(self.plane_start(level, 0) + places.beside(self.at.x as usize, [dt, dy, dx])?);
+        }
         let shift = |at: u32, by: i32, len: u32| {
             let to = i64::from(at) + i64::from(by);
             (0..i64::from(len)).contains(&to).then_some(to as usize)
@@ -91,8 +104,7 @@ impl<'a> NetworkSession<'a> {
         let t = shift(self.at.t, dt, self.shape.t)?;
         let y = shift(self.at.y, dy, self.shape.y)?;
         let x = shift(self.at.x, dx, self.shape.x)?;
-        let index = self.plane_start(level, t) + y * self.shape.x as usize + x;
-        self.tokens.get(index).copied()
+        Some(self.plane_start(level, t) + y * self.shape.x as usize + x)
     }
 
     /// Computes the activations for the current position.
@@ -100,8 +112,9 @@ impl<'a> NetworkSession<'a> {
         let level = &self.levels[self.at.level];
         for (n, &[dl, dt, dy, dx]) in level.slots.iter().enumerate() {
             let seen = self.at.level.wrapping_add_signed(dl as isize);
-            let row = match self.neighbour(seen, dt, dy, dx) {
-                Some(token) => (1 << self.depths[seen]) + usize::from(token),
+            let row = match self.neighbour(seen, dt, dy, dx).map(|index| self.tokens.get(index)) {
+                Some(Some(&token)) => (1 << self.depths[seen]) + usize::from(token),
+                Some(None) => 1,
                 None => 0,
             };
             let slot = &mut self.input[n * level.embed_width..][..level.embed_width];
@@ -109,7 +122,10 @@ impl<'a> NetworkSession<'a> {
         }
         level.first.apply(&self.input, &mut self.first);
         level.second.apply(&self.first, &mut self.second);
-        let here = |(dt, dy, dx): (i8, i8, i8)| self.neighbour(self.at.level, dt.into(), dy.into(), dx.into());
+        let here = |(dt, dy, dx): (i8, i8, i8)| {
+            let index = self.neighbour(self.at.level, dt.into(), dy.into(), dx.into())?;
+            self.tokens.get(index).copied()
+        };
         let neighbours = NEIGHBOURS.map(here);
         self.mixers[self.at.level].start(neighbours, self.expected);
         self.is_ready = true;

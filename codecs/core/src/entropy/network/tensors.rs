@@ -16,9 +16,10 @@ pub struct PriorTensors {
 /// With S slots, embeddings of E values, hidden layers of H1 and H2 units and a tree of depth D.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LevelTensors {
-    /// `[S]` of `(dl, dt, dy, dx)`: where a neighbour is, relative to the token. Must precede it in coding order.
+    /// `[S]` of `(dl, dt, dy, dx)`: where a neighbour is, relative to the token.
     pub slots: Vec<[i32; 4]>,
-    /// `[2^(D+1), E]`: embedding of a token of this level known to any depth, in heap order; row 0 for none.
+    /// `[2^(D+1), E]`: embedding of a token of this level known to any depth, in heap order; row 0 where there is no
+    /// token, row 1 where there is one that is not decoded yet.
     pub embed: Vec<i8>,
     /// `[H1, S*E]`.
     pub w1: Vec<i8>,
@@ -149,15 +150,17 @@ fn pad_columns(rows: &[i8], width: usize) -> Vec<i8> {
     padded_rows
 }
 
-/// A slot must lie before the token in coding order: level by level, each in the order t, y, x.
+/// A slot must be of this level or one before it, and not the token itself.
 fn check_slot(level: usize, slot: [i32; 4]) -> Result<()> {
     let [dl, dt, dy, dx] = slot;
-    let precedes = dl < 0 || (dl == 0 && (dt, dy, dx) < (0, 0, 0));
+    let precedes = dl < 0 || (dl == 0 && (dt, dy, dx) != (0, 0, 0));
     let exists = level as i64 + i64::from(dl) >= 0;
     if precedes && exists {
         return Ok(());
     }
-    Err(Error::parameter(format!("slot ({dl}, {dt}, {dy}, {dx}) is not decoded before the token")))
+    Err(Error::parameter(format!(
+        "slot ({dl}, {dt}, {dy}, {dx}) is the token itself or of a level that is not decoded before it"
+    )))
 }
 
 fn check_len(name: &str, len: usize, rows: usize, columns: usize) -> Result<()> {

@@ -117,6 +117,11 @@ fn area(corners: &[Place; 3]) -> f64 {
     dot(normal, normal).sqrt() / 2.0
 }
 
+/// The place on a triangle that is nearest to a point.
+pub(crate) fn nearest_place(corners: &[Place; 3], point: Place) -> Place {
+    at(corners, closest(corners, point))
+}
+
 /// Weights of the corners at the point of a triangle that is nearest to another point.
 fn closest(corners: &[Place; 3], point: Place) -> [f64; 3] {
     // Inside of the triangle if the point's shadow is; else on one of the edges.
