@@ -14,7 +14,7 @@ use tessera_core::{
 };
 use tessera_image::{CodecOptions, ImageCodec};
 use tessera_models::{Addition, ImagePack, ImageSection, Pack, Store, runtime};
-use tessera_video::VideoCodec;
+use tessera_video::{Decoder, VideoCodec};
 
 use crate::{
     args::{ModelArgs, RuntimeArgs},
@@ -139,6 +139,19 @@ impl Shared {
     pub fn video_codec(&self, pack: &PackHandle) -> Result<VideoCodec> {
         runtime::load(self.ort_lib.as_deref()).map_err(|error| explain::models(&error))?;
         self.video_tables(pack)
+    }
+
+    /// The codec of a pack for videos with the frame decoder that is at hand, where one is wanted.
+    pub fn frame_painter(&self, pack: &PackHandle, decoder: Decoder) -> Result<VideoCodec> {
+        let mut codec = self.video_codec(pack)?;
+        if decoder != Decoder::Image {
+            match self.addition(Addition::Video, &pack.pack) {
+                Ok(found) => codec.add(&found).map_err(|error| explain::video(&error))?,
+                Err(tessera_models::Error::PackMissing { .. }) if decoder == Decoder::Best => {}
+                Err(error) => return Err(explain::models(&error)),
+            }
+        }
+        Ok(codec)
     }
 
     /// The codec of a pack for videos, its tables read but no network loaded.

@@ -11,6 +11,8 @@ use tessera_video::io::{IoLimits, track::Pcm};
 use tessera_video::{SideSound, io::Format};
 
 use super::encode::video::{Audio, Input};
+#[cfg(not(feature = "ffmpeg"))]
+use crate::failure::{Exit, Failure};
 use crate::{engine::Shared, explain, failure::Result};
 
 /// The sound of a video file as it goes into a `.tsr` file; pipes and YUV4MPEG2 have none.

@@ -113,6 +113,10 @@ pub struct Decode {
     #[arg(long, value_name = "N", default_value_t = 1, requires = "simulate_loss", help_heading = "Pictures")]
     seed: u64,
 
+    /// Which network paints a video's frames; without it, the frame decoder if one is at hand
+    #[arg(long, value_enum, value_name = "WHICH", help_heading = "Videos")]
+    decoder: Option<FramePainter>,
+
     #[command(flatten)]
     workers: WorkerArgs,
     #[command(flatten)]
@@ -140,6 +144,15 @@ impl Conceal {
             Self::Repeat => Concealment::Repeat,
         }
     }
+}
+
+/// Which network paints a video's frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum FramePainter {
+    /// The image pack's decoder: each frame by itself
+    Image,
+    /// A frame decoder, a pack that adds to the image pack: faster, and it knows the frame before
+    Video,
 }
 
 /// Formats that pictures, sounds, videos and shapes are written in.
@@ -334,6 +347,7 @@ impl Decode {
             ("--windowed", self.windowed, Kind::Sound, "windows are of sounds"),
             ("--model-rate", self.model_rate, Kind::Sound, "rates are of sounds"),
             ("--bits", self.bits.is_some(), Kind::Shape, "bits of a coordinate are of points"),
+            ("--decoder", self.decoder.is_some(), Kind::Video, "it is for videos"),
             ("--refine", self.refine > 0, Kind::Picture, "the refiner is for pictures"),
             ("--heal", self.heal, Kind::Picture, "the masked-token model is for pictures"),
             ("--conceal", self.conceal.is_some(), Kind::Picture, "it is for pictures"),
@@ -354,7 +368,18 @@ impl Decode {
     }
 
     fn video_options(&self, limits: Limits) -> tessera_video::DecodeOptions {
-        tessera_video::DecodeOptions { limits, salvage: self.salvage, span: self.time.map(sound::Time::seconds) }
+        use tessera_video::Decoder;
+        tessera_video::DecodeOptions {
+            limits,
+            salvage: self.salvage,
+            span: self.time.map(sound::Time::seconds),
+            decoder: match self.decoder {
+                None => Decoder::Best,
+                Some(FramePainter::Image) => Decoder::Image,
+                Some(FramePainter::Video) => Decoder::Video,
+            },
+            whole_frames: false,
+        }
     }
 
     fn picture_options(&self, limits: Limits) -> DecodeOptions {

@@ -62,9 +62,9 @@ struct Report {
     id: String,
     version: String,
     hash: String,
-    /// Medium, `metric`, `refiner` or `masked`.
+    /// Medium (`video` for a frame decoder), `metric`, `refiner` or `masked`.
     kind: String,
-    /// What a refiner or a masked-token model adds to: the id of the pack, or its hash where that is not at hand.
+    /// What a refiner, a masked-token model or a frame decoder adds to: the id of the pack, or its hash where that is not at hand.
     adds_to: Option<String>,
     licence: String,
     summary: String,

@@ -6,6 +6,7 @@ use tessera_core::container::{Chunk, FULL_SCALE, Header, MediaShape, PriorKind, 
 use tessera_core::{LatentShape, Rung};
 
 use super::coding::{Choosing, Coded, code};
+use super::probe::Ahead;
 use super::rate::{self, Budget, Trial};
 use super::writing::{Writing, Written};
 use super::{EncodeOptions, Tally, Target, VideoCodec};
@@ -15,6 +16,9 @@ use crate::gop::Gop;
 use crate::pool::Pool;
 use crate::side::SideSound;
 use crate::store::Store;
+
+/// Bits per pixel where nothing is known.
+const UNKNOWN: f64 = 0.005;
 
 /// An encoded video and where its bytes went.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,17 +84,21 @@ impl VideoCodec {
             let beside: usize = side.iter().map(|chunk| chunk.payload.len()).sum();
             frames_alone.target = Target::Size(bytes.saturating_sub(beside as u64));
         }
-        let shape = self.shape(source.info(), &frames_alone);
-        let (width, height) = shape.coded();
-        let grid = self.tokenizer.grid(width, height);
-        let ladder = self.tokenizer.ladder(grid.len());
-        let (rung, lambda) = match options.target {
-            Target::Quality(quality) => rate::of_quality(&ladder, quality),
-            Target::Rung { rung, lambda } => (rung, lambda.unwrap_or_else(|| rate::usual_lambda(&ladder, rung))),
+        let (eighths, rung, lambda) = match options.target {
+            Target::Quality(quality) => {
+                let (eighths, rung, factor) = rate::of_quality(&self.tokenizer.ladder(1), quality);
+                (eighths, rung, rate::usual_lambda(&self.tokenizer.ladder(1), rung) * factor)
+            }
+            Target::Rung { rung, lambda } => {
+                (FULL_SCALE, rung, lambda.unwrap_or_else(|| rate::usual_lambda(&self.tokenizer.ladder(1), rung)))
+            }
             Target::Bpp(_) | Target::BitsPerSecond(_) | Target::Size(_) => {
-                return self.encode_within(source, &side, out, options, (&shape, grid));
+                return self.encode_within(source, &side, out, &frames_alone);
             }
         };
+        let shape = shape_of(source.info(), options.eighths.unwrap_or(eighths));
+        let (width, height) = shape.coded();
+        let grid = self.tokenizer.grid(width, height);
         let choosing = Choosing { rung, lambda, candidates: options.candidates(), sticky: options.sticky };
         let header = self.header(&shape, rung);
         let written = self.coding(grid, choosing, |coders| {
@@ -120,12 +128,16 @@ impl VideoCodec {
         side: &[Chunk],
         out: &mut dyn Write,
         options: &EncodeOptions,
-        (shape, grid): (&VideoShape, LatentShape),
     ) -> Result<Encoded> {
+        let mut source = Ahead::new(source)?;
+        let (eighths, first) = self.suggest(&source, wanted_bpp(source.info(), options.target), options)?;
+        let shape = &shape_of(source.info(), eighths);
+        let (width, height) = shape.coded();
+        let grid = self.tokenizer.grid(width, height);
         let ladder = self.tokenizer.ladder(grid.len());
         let mut store = Store::new()?;
         let levels = ladder.rungs().last().map_or(1, |rung| rung.levels);
-        self.analyse(source, shape, options.gop_seconds, levels, |gop| store.put(&gop))?;
+        self.analyse(&mut source, shape, options.gop_seconds, levels, |gop| store.put(&gop))?;
         let frames = store.frames();
         let pixels = f64::from(shape.width) * f64::from(shape.height) * frames as f64;
         let seconds = store.ticks() as f64 * f64::from(shape.tick.0) / f64::from(shape.tick.1);
@@ -136,7 +148,7 @@ impl VideoCodec {
             Target::Quality(_) | Target::Rung { .. } => Budget { bytes: 0, strict: false },
         };
         let mut attempts = 0;
-        let trial = rate::fit(&ladder, budget, frames * grid.len(), |rung, lambda| {
+        let trial = rate::fit(&ladder, budget, first, |rung, lambda| {
             attempts += 1;
             let how = Choosing { rung, lambda, candidates: options.candidates(), sticky: options.sticky };
             let coded = self.coding(grid, how, |coders| {
@@ -198,32 +210,6 @@ impl VideoCodec {
         Header { pack: self.pack_ref(), rung, prior: PriorKind::Trained, media: MediaShape::Video(*shape) }
     }
 
-    /// Size, clock and scale of what is coded.
-    fn shape(&self, info: &StreamInfo, options: &EncodeOptions) -> VideoShape {
-        let suggested = match options.target {
-            Target::Quality(quality) => rate::scale_of_quality(quality),
-            Target::Rung { .. } => FULL_SCALE,
-            Target::Bpp(bpp) => rate::scale_of_bpp(bpp),
-            Target::BitsPerSecond(bits) => rate::scale_of_bpp(f64::from(bits) / pixels_per_second(info)),
-            Target::Size(bytes) => {
-                let seconds = info.duration.map(|ticks| ticks as f64 * seconds_of_tick(info)).or_else(|| {
-                    let rate = info.frame_rate?;
-                    Some(info.frames? as f64 * f64::from(rate.den) / f64::from(rate.num))
-                });
-                // Of a video of unknown length, what most sizes suggest.
-                let bpp = seconds.map(|seconds| 8.0 * bytes as f64 / (pixels_per_second(info) * seconds.max(0.01)));
-                rate::scale_of_bpp(bpp.unwrap_or(0.005))
-            }
-        };
-        VideoShape {
-            width: info.width,
-            height: info.height,
-            tick: (info.time_base.num, info.time_base.den),
-            rate: info.frame_rate.map(|rate| (rate.num, rate.den)),
-            eighths: options.eighths.unwrap_or(suggested),
-        }
-    }
-
     fn encoded(&self, written: Written, shape: &VideoShape, how: Choosing, attempts: u32) -> Encoded {
         let (width, height) = shape.coded();
         let values = self.tokenizer.grid(width, height).len() as usize * self.tokenizer.codebook().dim();
@@ -247,12 +233,32 @@ impl VideoCodec {
     }
 }
 
-fn seconds_of_tick(info: &StreamInfo) -> f64 {
-    f64::from(info.time_base.num) / f64::from(info.time_base.den)
+/// Size, clock and scale of what is coded.
+pub(super) fn shape_of(info: &StreamInfo, eighths: u8) -> VideoShape {
+    VideoShape {
+        width: info.width,
+        height: info.height,
+        tick: (info.time_base.num, info.time_base.den),
+        rate: info.frame_rate.map(|rate| (rate.num, rate.den)),
+        eighths,
+    }
 }
 
-/// Pixels a second; of a video without a nominal rate, as if it had 25 frames.
-fn pixels_per_second(info: &StreamInfo) -> f64 {
+/// Bits per pixel that a target comes to, as far as a source says how much there is.
+fn wanted_bpp(info: &StreamInfo, target: Target) -> f64 {
+    // Of a video without a nominal rate, as if it had 25 frames.
     let rate = info.frame_rate.map_or(25.0, |rate| f64::from(rate.num) / f64::from(rate.den));
-    f64::from(info.width) * f64::from(info.height) * rate
+    let pixels = f64::from(info.width) * f64::from(info.height);
+    let tick = f64::from(info.time_base.num) / f64::from(info.time_base.den);
+    match target {
+        Target::Bpp(bpp) => bpp,
+        Target::BitsPerSecond(bits) => f64::from(bits) / (pixels * rate),
+        Target::Size(bytes) => {
+            let frames = info.frames.map(|frames| frames as f64);
+            let frames = frames.or_else(|| info.duration.map(|ticks| ticks as f64 * tick * rate));
+            // Of a video of unknown length, what most sizes come to.
+            frames.map_or(UNKNOWN, |frames| 8.0 * bytes as f64 / (pixels * frames.max(1.0)))
+        }
+        Target::Quality(_) | Target::Rung { .. } => UNKNOWN,
+    }
 }

@@ -8,6 +8,7 @@ mod decode;
 mod encode;
 mod inspect;
 mod options;
+mod probe;
 mod rate;
 mod tally;
 mod writing;

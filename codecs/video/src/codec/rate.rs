@@ -9,14 +9,13 @@ use tessera_image::Ladder;
 use super::coding::Coded;
 use crate::error::{Error, Result};
 
-/// Lambda over what a bit is worth in pictures: a token of a video is there in many frames.
-const WORTH: f32 = 1.0;
-/// Bits per place and frame at which a rung of so many bits per place is used: a place changes every few frames.
-const SHARE: f64 = 0.08;
-/// Greatest and least factors on a rung's own lambda.
-const RANGE: (f32, f32) = (1.0 / 64.0, 4096.0);
+/// Lambda over what a bit is worth in pictures: a token of a video is there in many frames, and fine tokens that stay are worth more than coarse ones
+/// that come and go.
+const WORTH: f32 = 100.0;
+/// Greatest and least factors on a rung's usual lambda.
+const RANGE: (f32, f32) = (1.0 / 64.0, 512.0);
 /// Codings of all groups, at most.
-const TRIES: u32 = 9;
+const TRIES: u32 = 12;
 /// How close to the target is close enough, as a share.
 const CLOSE: f64 = 0.01;
 
@@ -43,42 +42,28 @@ pub(super) fn usual_lambda(ladder: &Ladder, rung: Rung) -> f32 {
     WORTH * ladder.lambda(rung)
 }
 
-/// The rung and lambda of a quality from 0 to 100.
-pub(super) fn of_quality(ladder: &Ladder, quality: f32) -> (Rung, f32) {
-    let rung = ladder.of_quality(quality);
-    (rung, usual_lambda(ladder, rung))
-}
-
-/// Eighths of a side for a quality.
-pub(super) fn scale_of_quality(quality: f32) -> u8 {
-    match quality {
-        q if q < 20.0 => 4,
+/// Eighths of a side, rung and factor on its usual lambda of a quality from 0 to 100. From 50, one full level, on the rungs rise; below, lambda does, and frames shrink.
+pub(super) fn of_quality(ladder: &Ladder, quality: f32) -> (u8, Rung, f32) {
+    let eighths = match quality {
+        q if q < 12.0 => 3,
+        q if q < 25.0 => 4,
         q if q < 40.0 => 6,
         _ => 8,
-    }
+    };
+    let rung = ladder.of_quality(quality.max(50.0));
+    (eighths, rung, ((50.0 - quality).max(0.0) / 20.0).exp2())
 }
 
-/// Eighths of a side for bits per pixel.
-pub(super) fn scale_of_bpp(bpp: f64) -> u8 {
-    match bpp {
-        b if b < 0.002 => 3,
-        b if b < 0.008 => 4,
-        b if b < 0.02 => 6,
-        _ => 8,
-    }
-}
-
-/// The coding that comes closest to a budget without exceeding it, `places` being those of all frames; if even the least exceeds it, the least, or an
+/// The coding that comes closest to a budget without exceeding it, `first` being the rung to begin with; if even the least exceeds it, the least, or an
 /// error if the budget is strict.
 pub(super) fn fit(
     ladder: &Ladder,
     budget: Budget,
-    places: u64,
+    first: Rung,
     mut attempt: impl FnMut(Rung, f32) -> Result<Trial>,
 ) -> Result<Trial> {
-    let wanted = 8.0 * budget.bytes as f64 / (places as f64 * SHARE);
     let rungs = ladder.rungs();
-    let mut at = rungs.partition_point(|rung| ladder.bits(*rung) < wanted).min(rungs.len() - 1);
+    let mut at = rungs.partition_point(|rung| *rung < first).min(rungs.len() - 1);
     loop {
         let rung = rungs[at];
         let own = usual_lambda(ladder, rung);
@@ -86,7 +71,8 @@ pub(super) fn fit(
         let (mut low, mut high) = (RANGE.0.ln(), RANGE.1.ln());
         let mut next = 0.0f32;
         for _ in 0..TRIES {
-            let trial = attempt(rung, own * next.exp())?;
+            let tried = next;
+            let trial = attempt(rung, own * tried.exp())?;
             let ratio = trial.bytes as f64 / budget.bytes as f64;
             if trial.bytes <= budget.bytes {
                 high = next;
@@ -104,21 +90,28 @@ pub(super) fn fit(
                 (Some(over), Some(under)) => {
                     let log = |bytes: u64| (bytes as f64).ln();
                     let share = (log(over.bytes) - log(budget.bytes)) / (log(over.bytes) - log(under.bytes));
-                    low + (high - low) * (share as f32).clamp(0.1, 0.9)
+                    low + (high - low) * (share as f32).clamp(0.25, 0.75)
                 }
                 // Twice lambda saves about a quarter.
                 _ => next + 2.0 * (ratio.ln() as f32).clamp(-1.5, 1.5) + if over.is_some() { 0.2 } else { -0.2 },
             };
-            if next <= RANGE.0.ln() || next >= RANGE.1.ln() || high - low < 1e-3 {
+            // A bound that was tried is the end of it.
+            let bounded = next.clamp(RANGE.0.ln(), RANGE.1.ln());
+            if bounded == tried || high - low < 1e-3 {
                 break;
             }
+            next = bounded;
         }
         match (under, over) {
             (Some(under), Some(over)) => return Ok(merged(under, &over, budget.bytes)),
             // Even the least lambda leaves bytes over: a finer rung.
             (Some(_), None) if at + 1 < rungs.len() => at += 1,
             (Some(under), None) => return Ok(under),
-            (None, _) if at > 0 => at -= 1,
+            // Even the greatest lambda leaves too many: as much coarser a rung.
+            (None, Some(over)) if at > 0 => {
+                let bits = ladder.bits(rung) * budget.bytes as f64 / over.bytes as f64;
+                at = rungs.partition_point(|rung| ladder.bits(*rung) < bits).min(at - 1);
+            }
             (None, _) => {
                 let least = attempt(rung, own * RANGE.1)?;
                 return match least.bytes > budget.bytes && budget.strict {

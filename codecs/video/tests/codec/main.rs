@@ -1,0 +1,10 @@
+//! Videos to files and back with the image pack that is built in or the one that `TESSERA_TEST_PACK` names.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod damage;
+mod fixture;
+mod frames;
+mod painting;
+mod rates;
+mod sticky;
