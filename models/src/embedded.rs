@@ -4,5 +4,6 @@
 pub(crate) const PACKS: &[&[u8]] = &[
     include_bytes!("../packs/image-f16.tpack"),
     include_bytes!("../packs/image-f16-masked.tpack"),
+    include_bytes!("../packs/video-f16.tpack"),
     include_bytes!("../packs/speech-16k.tpack"),
 ];

@@ -4,7 +4,7 @@
 //! together by a manifest (`pack.toml`) that carries the SHA-256 of every part. The first eight bytes of the manifest's own
 //! SHA-256 name the pack inside coded files, so a file can say exactly which weights it needs. A *metric pack* is found and
 //! verified like any other, but holds one graph that compares two pictures or listens to a sound. A *refiner*, a *masked-token
-//! model* and a *frame decoder* are packs that add a graph to an image pack and name it by hash.
+//! model* and a *frame decoder* of videos are packs that add to an image pack and name it by hash.
 //!
 //! `fetch` (a cargo feature) gets published models by name: a registry says where their files lie and what proves them whole.
 //!

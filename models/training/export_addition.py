@@ -1,9 +1,11 @@
-"""Writes a refiner or a masked-token model as a pack that names the image pack it adds to.
+"""Writes a refiner, a masked-token model or a frame decoder as a pack that names the image pack it adds to.
 
     python export_addition.py --kind refiner --weights work/refiner/out/weights.safetensors --card packs/image-f16-refiner.md
         --id image-f16-refiner-1 --version 1.0.0 --archive ../packs/image-f16-refiner.tpack
     python export_addition.py --kind masked --weights work/masked/out/weights.safetensors --card packs/image-f16-masked.md
         --id image-f16-masked-1 --version 1.0.0 --archive ../packs/image-f16-masked.tpack
+    python export_addition.py --kind video --weights work/video/out/weights.safetensors --card packs/video-f16.md
+        --id video-f16-1 --version 1.0.0 --archive ../packs/video-f16.tpack
 """
 
 import argparse
@@ -22,11 +24,14 @@ import weights
 from export_image import OPSET
 from masked_model import PLANES, MaskedModel
 from refiner_model import Refiner
+from video_model import MARGIN, FrameDecoder
 
 SUMMARIES = {
     "refiner": "Residual refiner: removes noise and coding residual together, in 1, 2 or 5 steps, without a bit more.",
     "masked": "Masked-token model: what lost or coarse tokens are likely to have been.",
+    "video": "Frame decoder: tokens of a video's frame and of the one before to its picture, at the size that was coded or twice that.",
 }
+CONFIGURATIONS = {"refiner": "refiner.toml", "masked": "masked.toml", "video": "video.toml"}
 
 
 def graph(module: torch.nn.Module, shapes: dict[str, tuple[int, ...]], output: str) -> onnx.ModelProto:
@@ -41,7 +46,7 @@ def graph(module: torch.nn.Module, shapes: dict[str, tuple[int, ...]], output: s
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kind", required=True, choices=SUMMARIES)
-    parser.add_argument("--config", type=Path, help="default: refiner.toml or masked.toml")
+    parser.add_argument("--config", type=Path, help="default: that of the kind")
     parser.add_argument("--pack", default=Path(__file__).parent.parent / "packs" / "image-f16.tpack", type=Path, help="the image pack it was trained for")
     parser.add_argument("--weights", required=True, type=Path)
     parser.add_argument("--card", required=True, type=Path)
@@ -53,22 +58,35 @@ def main():
     with zipfile.ZipFile(args.pack) as archive:
         manifest = archive.read("pack.toml")
     base, image = hashlib.sha256(manifest).hexdigest()[:16], tomllib.loads(manifest.decode())["image"]
-    shape = tomllib.loads((args.config or Path(__file__).with_name(f"{args.kind}.toml")).read_text())["model"]
-    section = {"base": base, "dim": image["dim"], "depth": image["depth"], "graph": f"{args.kind}.onnx"}
-    told = image["dim"] + PLANES
+    shape = tomllib.loads((args.config or Path(__file__).with_name(CONFIGURATIONS[args.kind])).read_text())["model"]
+    section, told = {"base": base, "dim": image["dim"]}, image["dim"] + PLANES
     if args.kind == "refiner":
         module = Refiner(image["dim"], shape["widths"])
-        shapes, output = {"pictures": (1, 6, 64, 96), "condition": (1, told, 4, 6)}, "picture"
-        section |= {"stride": image["stride"], "noise": shape["noise"], "noise_halves": shape["noise_halves"]}
-    else:
+        graphs = {"graph": ("refiner.onnx", module, {"pictures": (1, 6, 64, 96), "condition": (1, told, 4, 6)}, "picture")}
+        section |= {"depth": image["depth"], "stride": image["stride"], "noise": shape["noise"], "noise_halves": shape["noise_halves"]}
+    elif args.kind == "masked":
         module = MaskedModel(image["dim"], image["depth"], shape["width"], shape["blocks"], shape["features"])
-        shapes, output = {"latent": (1, told, 5, 8)}, "nodes"
+        graphs = {"graph": ("masked.onnx", module, {"latent": (1, told, 5, 8)}, "nodes")}
+        section |= {"depth": image["depth"]}
+    else:
+        module = FrameDecoder(image["dim"], shape["widths"], shape["double"])
+        latent, features = (1, image["dim"], 5, 8), {"features": (1, shape["widths"][-1], 20, 32)}
+        graphs = {
+            "trunk": ("trunk.onnx", module.trunk, {"latent": latent, "previous": latent}, "features"),
+            "head": ("head.onnx", module.head, features, "image"),
+            "double": ("head-double.onnx", module.head_double, features, "image"),
+        }
+        section |= {"depth": image["depth"], "stride": image["stride"], "margin": MARGIN}
     state = load_file(args.weights)
     module.load_state_dict({name: tensor.float() for name, tensor in state.items() if ":" not in name})
-    model = graph(module.eval(), shapes, output)
-    errors = weights.shrink(model, last=args.kind == "masked")
-    parts = {section["graph"]: model.SerializeToString(), "MODEL_CARD.md": args.card.read_bytes()}
-    print(f"{section['graph']}: {len(parts[section['graph']])} bytes, worst relative weight error {max(errors.values()):.4f}")
+    module.eval()
+    parts = {}
+    for key, (file, part, shapes, output) in graphs.items():
+        model = graph(part, shapes, output)
+        errors = weights.shrink(model, last=args.kind == "masked")
+        section[key], parts[file] = file, model.SerializeToString()
+        print(f"{file}: {len(parts[file])} bytes, worst relative weight error {max(errors.values(), default=0):.4f}")
+    parts["MODEL_CARD.md"] = args.card.read_bytes()
     head = {
         "format": 1, "id": args.id, "version": args.version, "modality": args.kind, "licence": "MIT OR Apache-2.0",
         "summary": SUMMARIES[args.kind], "card": "MODEL_CARD.md",

@@ -52,6 +52,7 @@ def main():
     parser.add_argument("--id", required=True)
     parser.add_argument("--version", required=True)
     parser.add_argument("--summary", default="Speech at 480 to 1,920 bit/s, 16 kHz, causal: 80 frames a second of two levels of nested 4096-entry codebooks.")
+    parser.add_argument("--bits", type=int, help="bits of a frame that files have by default; without it, those that half of every batch trained at")
     parser.add_argument("--search-lambda", type=float, default=0.0)
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--archive", type=Path)
@@ -77,7 +78,7 @@ def main():
     }  # fmt: skip
     section = {
         "sample_rate": shape["sample_rate"], "hop": shape["hop"], "window": shape["window"], "lookahead": shape["lookahead"], "dim": shape["dim"],
-        "levels": shape["levels"], "depth": shape["depth"], "min_depth": shape["least_depth"], "bits": shape["bits"], "search_lambda": args.search_lambda,
+        "levels": shape["levels"], "depth": shape["depth"], "min_depth": shape["least_depth"], "bits": args.bits or shape["bits"], "search_lambda": args.search_lambda,
         "encoder": "encoder.onnx", "decoder": "decoder.onnx", "codebook": "codebook.safetensors",
     } | ({"prior": "prior.safetensors"} if args.prior else {})  # fmt: skip
     pack.write(manifest, {"audio": section}, parts, args.out, args.archive)

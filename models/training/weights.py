@@ -32,7 +32,7 @@ def shrink(model: onnx.ModelProto, last: bool = False) -> dict[str, float]:
             numpy_helper.from_array(np.zeros(len(scale), np.int8), name + ".zero"),
         ])  # fmt: skip
         nodes.append(helper.make_node("DequantizeLinear", [name + ".q", name + ".scale", name + ".zero"], [name], axis=0))
-    for node in layers[:1] + ([] if last else layers[-1:]):
+    for node in layers[:1] + ([] if last else layers[1:][-1:]):
         name = node.input[1]
         half = numpy_helper.to_array(initialisers[name]).astype(np.float16)
         model.graph.initializer.remove(initialisers[name])

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use tessera_core::LatentShape;
 use tessera_image::{Canvas, Patch, Span, Tokenizer, Window};
-use tessera_models::{ConditionedSession, VideoPack};
+use tessera_models::{ConditionedSession, Session, VideoPack};
 
 use crate::error::Result;
 
@@ -23,8 +23,8 @@ const MOST: usize = 48;
 pub(crate) enum Painter {
     /// The image pack's own decoder, which knows nothing of the frame before.
     Image(Box<Tokenizer>),
-    /// A frame decoder.
-    Frame(ConditionedSession),
+    /// A frame decoder: its trunk and one of its heads.
+    Frame(ConditionedSession, Session),
 }
 
 /// How a network sees and paints.
@@ -44,8 +44,9 @@ const WINDOW: u32 = 96;
 impl Painter {
     /// A frame decoder with a session of its own.
     pub fn frame(pack: &VideoPack, double: bool) -> Result<Self> {
-        let graph = pack.double.as_ref().filter(|_| double).unwrap_or(&pack.graph);
-        Ok(Self::Frame(ConditionedSession::load(graph, 1).map_err(tessera_image::Error::from)?))
+        let head = if double { &pack.double } else { &pack.head };
+        let trunk = ConditionedSession::load(&pack.trunk, 1).map_err(tessera_image::Error::from)?;
+        Ok(Self::Frame(trunk, Session::load(head, 1).map_err(tessera_image::Error::from)?))
     }
 
     /// Paints windows of a frame from its latents and those of the frame before, `[y][x][dim]`.
@@ -61,9 +62,10 @@ impl Painter {
             let now = window.gather(now, columns, dim);
             let output = match self {
                 Self::Image(tokenizer) => tokenizer.synthesise_window(now.view())?,
-                Self::Frame(session) => {
+                Self::Frame(trunk, head) => {
                     let before = window.gather(before, columns, dim);
-                    session.run(now.view(), before.view()).map_err(tessera_image::Error::from)?
+                    let features = trunk.run(now.view(), before.view()).map_err(tessera_image::Error::from)?;
+                    head.run(features.view()).map_err(tessera_image::Error::from)?
                 }
             };
             Ok(window.cut(&output, canvas, stride)?)
@@ -81,7 +83,7 @@ impl Reach {
     /// That of a frame decoder.
     pub fn of_pack(pack: &VideoPack, double: bool) -> Self {
         let margin = pack.section.margin;
-        let times = if double && pack.double.is_some() { 2 } else { 1 };
+        let times = if double { 2 } else { 1 };
         Self { stride: times * pack.section.stride, window: Some((WINDOW.max(3 * margin), margin)), before: true }
     }
 

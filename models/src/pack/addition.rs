@@ -1,4 +1,4 @@
-//! Packs that add to an image pack: a residual refiner, a masked-token model, a decoder of a video's frames.
+//! Packs that add to an image pack: a residual refiner, a masked-token model, a decoder of video frames.
 //!
 //! They are packs of their own, so that the pack that files name stays what it is, and say by hash which one they belong to.
 
@@ -39,7 +39,7 @@ pub struct MaskedSection {
     pub graph: String,
 }
 
-/// What a frame decoder's pack adds.
+/// What a pack of a frame decoder adds.
 #[derive(Clone, Debug, Deserialize)]
 pub struct VideoSection {
     /// As [`RefinerSection::base`].
@@ -50,24 +50,14 @@ pub struct VideoSection {
     pub dim: usize,
     /// Depth of the first level's tree, bits.
     pub depth: u8,
-    /// Tokens away from a token, on every side, that no sample of it depends on.
+    /// Tokens away from a token that no pixel of it depends on.
     pub margin: u32,
-    /// The graph, see [`VideoPack::graph`].
-    pub graph: String,
-    /// The graph for frames that are coded at half their size or less, see [`VideoPack::double`].
-    pub double: Option<String>,
-}
-
-/// The graphs of a frame decoder's pack.
-#[derive(Clone, Debug)]
-pub struct VideoPack {
-    /// Latents of a frame and of the frame before, each f32 [1,dim,h,w], equal at the first frame of a group → the frame f32
-    /// [1,3,stride·h,stride·w], about [-1,1].
-    pub graph: Graph,
-    /// The same to f32 [1,3,2·stride·h,2·stride·w].
-    pub double: Option<Graph>,
-    /// Its numbers.
-    pub section: VideoSection,
+    /// The graph, see [`VideoPack::trunk`].
+    pub trunk: String,
+    /// The graph, see [`VideoPack::head`].
+    pub head: String,
+    /// The graph, see [`VideoPack::double`].
+    pub double: String,
 }
 
 /// The graph of a refiner pack and what it is run with.
@@ -90,6 +80,19 @@ pub struct MaskedPack {
     pub section: MaskedSection,
 }
 
+/// The graphs of a frame decoder.
+#[derive(Clone, Debug)]
+pub struct VideoPack {
+    /// Latents f32 [1,dim,h,w] of a frame and of the frame before, or twice of the same frame → features f32 [1,c,4h,4w].
+    pub trunk: Graph,
+    /// Features → the frame f32 [1,3,stride·h,stride·w] in about [-1,1].
+    pub head: Graph,
+    /// Features → the frame at twice the size that was coded, f32 [1,3,2·stride·h,2·stride·w].
+    pub double: Graph,
+    /// Its numbers.
+    pub section: VideoSection,
+}
+
 impl RefinerSection {
     /// Whether the numbers make sense.
     pub(super) fn fits(&self) -> bool {
@@ -109,8 +112,7 @@ impl MaskedSection {
 impl VideoSection {
     /// Whether the numbers make sense.
     pub(super) fn fits(&self) -> bool {
-        let stride = [4, 8, 16, 32].contains(&self.stride);
-        stride && self.margin <= 64 && shape_fits(self.dim, self.depth) && is_hash(&self.base)
+        self.stride == 16 && (1..=64).contains(&self.margin) && shape_fits(self.dim, self.depth) && is_hash(&self.base)
     }
 }
 
@@ -143,8 +145,12 @@ impl VideoPack {
     pub(super) fn read(pack: &Pack) -> Result<Self> {
         let section = pack.manifest.video.as_ref();
         let section = section.ok_or_else(|| pack.damaged("it has no table [video], so it is no frame decoder"))?;
-        let double = section.double.as_ref().map(|file| pack.graph(file)).transpose()?;
-        Ok(Self { graph: pack.graph(&section.graph)?, double, section: section.clone() })
+        Ok(Self {
+            trunk: pack.graph(&section.trunk)?,
+            head: pack.graph(&section.head)?,
+            double: pack.graph(&section.double)?,
+            section: section.clone(),
+        })
     }
 }
 
@@ -155,7 +161,7 @@ pub enum Addition {
     Refiner,
     /// A masked-token model.
     Masked,
-    /// A decoder of a video's frames.
+    /// A decoder of video frames.
     Video,
 }
 
@@ -173,14 +179,14 @@ impl Addition {
 impl Pack {
     /// What the pack adds, if it adds to the image pack with this hash.
     pub fn adds_to(&self, base: [u8; 8]) -> Option<Addition> {
-        let base = hex(&base);
-        let manifest = &self.manifest;
-        match (&manifest.refiner, &manifest.masked, &manifest.video) {
-            (Some(refiner), ..) if refiner.base == base => Some(Addition::Refiner),
-            (_, Some(masked), _) if masked.base == base => Some(Addition::Masked),
-            (.., Some(video)) if video.base == base => Some(Addition::Video),
-            _ => None,
-        }
+        let (manifest, base) = (&self.manifest, hex(&base));
+        let kinds = [
+            (manifest.refiner.is_some(), Addition::Refiner),
+            (manifest.masked.is_some(), Addition::Masked),
+            (manifest.video.is_some(), Addition::Video),
+        ];
+        let kind = kinds.into_iter().find_map(|(is, kind)| is.then_some(kind))?;
+        (manifest.base() == Some(&base)).then_some(kind)
     }
 
     /// The graph of a refiner pack.
@@ -199,7 +205,7 @@ impl Pack {
         MaskedPack::read(self)
     }
 
-    /// The graphs of a frame decoder's pack.
+    /// The graphs of a frame decoder.
     ///
     /// # Errors
     /// [`Error::PackDamaged`](crate::Error::PackDamaged) where a part is damaged or the pack is no frame decoder.

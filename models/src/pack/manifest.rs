@@ -42,7 +42,7 @@ pub struct Manifest {
     pub refiner: Option<RefinerSection>,
     /// What a masked-token pack adds.
     pub masked: Option<MaskedSection>,
-    /// What a frame decoder's pack adds.
+    /// What a pack of a frame decoder adds.
     pub video: Option<VideoSection>,
     /// Every other file of the pack.
     #[serde(rename = "part", default)]
@@ -224,16 +224,17 @@ impl Manifest {
         modality(&self.modality)
     }
 
-    /// What the pack is, in a word: its medium (`video` for a frame decoder), `metric`, `refiner` or `masked`.
+    /// What the pack is, in a word: its medium, `metric`, `refiner`, `masked` or `video` for a frame decoder.
     pub fn kind(&self) -> &str {
         &self.modality
     }
 
     /// Hash of the image pack that a refiner, a masked-token model or a frame decoder adds to, 16 hexadecimal digits.
     pub fn base(&self) -> Option<&str> {
-        let masked = self.masked.as_ref().map(|section| section.base.as_str());
-        let video = self.video.as_ref().map(|section| section.base.as_str());
-        self.refiner.as_ref().map(|section| section.base.as_str()).or(masked).or(video)
+        let refiner = self.refiner.as_ref().map(|section| &section.base);
+        let masked = self.masked.as_ref().map(|section| &section.base);
+        let video = self.video.as_ref().map(|section| &section.base);
+        refiner.or(masked).or(video).map(String::as_str)
     }
 
     fn check(&self) -> Result<(), String> {
@@ -244,37 +245,28 @@ impl Manifest {
         if self.id.is_empty() || self.id.len() > 64 || !self.id.chars().all(plain) {
             return Err("the id must be 1 to 64 lower-case letters, digits, '.' and '-'".to_owned());
         }
-        let is_metric = self.modality == METRIC;
-        let is_addition = [REFINER, MASKED].contains(&self.modality.as_str());
-        if !is_metric && !is_addition && self.modality().is_none() {
+        // Every kind has its table, and no other kind has it.
+        let kinds = [
+            ("image", self.image.is_some()),
+            ("audio", self.audio.is_some()),
+            (METRIC, self.metric.is_some()),
+            (REFINER, self.refiner.is_some()),
+            (MASKED, self.masked.is_some()),
+            (VIDEO, self.video.is_some()),
+        ];
+        if self.modality().is_none() && !kinds.iter().any(|(kind, _)| *kind == self.modality) {
             return Err(format!("unknown modality {:?}", self.modality));
         }
-        if (self.modality() == Some(Modality::Image)) != self.image.is_some() {
-            return Err("an image pack, and no other, has a table [image]".to_owned());
+        if let Some((kind, _)) = kinds.iter().find(|(kind, has)| (self.modality == *kind) != *has) {
+            return Err(format!("a pack of modality {kind:?}, and no other, has a table [{kind}]"));
         }
-        if (self.modality() == Some(Modality::Audio)) != self.audio.is_some() {
-            return Err("an audio pack, and no other, has a table [audio]".to_owned());
-        }
-        if is_metric != self.metric.is_some() {
-            return Err("a metric pack, and no other, has a table [metric]".to_owned());
-        }
-        if (self.modality == REFINER) != self.refiner.is_some() {
-            return Err("a refiner pack, and no other, has a table [refiner]".to_owned());
-        }
-        if (self.modality == MASKED) != self.masked.is_some() {
-            return Err("a masked-token pack, and no other, has a table [masked]".to_owned());
-        }
-        if (self.modality == VIDEO) != self.video.is_some() {
-            return Err("a frame decoder's pack, and no other, has a table [video]".to_owned());
-        }
-        if !self.video.as_ref().is_none_or(VideoSection::fits) {
-            return Err("a number in [video] is out of range".to_owned());
-        }
-        if !self.refiner.as_ref().is_none_or(RefinerSection::fits) {
-            return Err("a number in [refiner] is out of range".to_owned());
-        }
-        if !self.masked.as_ref().is_none_or(MaskedSection::fits) {
-            return Err("a number in [masked] is out of range".to_owned());
+        let out_of_range = [
+            (REFINER, self.refiner.as_ref().is_none_or(RefinerSection::fits)),
+            (MASKED, self.masked.as_ref().is_none_or(MaskedSection::fits)),
+            (VIDEO, self.video.as_ref().is_none_or(VideoSection::fits)),
+        ];
+        if let Some((kind, _)) = out_of_range.iter().find(|(_, fits)| !fits) {
+            return Err(format!("a number in [{kind}] is out of range"));
         }
         for part in &self.parts {
             if !is_plain_name(&part.file) {

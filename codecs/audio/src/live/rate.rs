@@ -45,17 +45,26 @@ impl RateControl {
         let allowed = income + if is_last { self.saved + CLOSING } else { self.saved / HORIZON };
         let mut chosen = make(self.bits)?;
         let deeper = chosen.1 < allowed;
+        let mut next = self.bits;
         loop {
-            let next = if deeper { self.bits + 1 } else { self.bits - 1 };
-            if chosen.1 == allowed || (chosen.1 < allowed) != deeper || !self.range.contains(&next) {
+            next = if deeper { next + 1 } else { next - 1 };
+            if chosen.1 == allowed || !self.range.contains(&next) {
                 break;
             }
             let made = make(next)?;
-            if (made.1 - allowed).abs() >= (chosen.1 - allowed).abs() {
+            let (off, least) = ((made.1 - allowed).abs(), (chosen.1 - allowed).abs());
+            // A bit a frame more or less may round to the same bytes: what comes behind that may still be nearer.
+            if off > least {
                 break;
             }
-            self.bits = next;
-            chosen = made;
+            let beyond = (made.1 < allowed) != deeper;
+            if off < least {
+                self.bits = next;
+                chosen = made;
+            }
+            if beyond {
+                break;
+            }
         }
         self.saved = (self.saved + income - chosen.1).min(self.most_saved);
         Ok(chosen.0)
@@ -93,6 +102,15 @@ mod tests {
                 assert!((rate / target - 1.0).abs() < 0.02, "{rate} for {target}");
             }
         }
+    }
+
+    #[test]
+    fn steps_that_round_to_the_same_bytes_are_passed_over() {
+        let mut control = RateControl::new(800.0, 80.0, 6..=16);
+        let packet = |bits: u8| f64::from(bits / 3 * 3) * 8.0;
+        let spent: f64 =
+            (0..100).filter_map(|_| control.choose(8.0, false, |b| Ok::<_, ()>((packet(b), packet(b)))).ok()).sum();
+        assert!((spent / 8000.0 - 1.0).abs() < 0.03, "{spent} of 8000");
     }
 
     #[test]

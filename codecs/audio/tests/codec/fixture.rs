@@ -22,8 +22,33 @@ pub fn pack_path() -> PathBuf {
         .map_or_else(|| root().join("models/packs/speech-16k.tpack"), PathBuf::from)
 }
 
+/// The pack with one whole token a frame by default, which most claims are about.
 pub fn pack() -> Arc<Pack> {
-    Arc::new(Pack::open(&pack_path()).expect("these tests need an audio pack: name it in TESSERA_TEST_AUDIO_PACK"))
+    static FOLDER: LazyLock<tempfile::TempDir> =
+        LazyLock::new(|| edited(|text| text.replace("\nbits = 16\n", "\nbits = 12\n"), &[]));
+    Arc::new(Pack::open(FOLDER.path()).expect("a pack that is whole"))
+}
+
+/// The pack as a folder, its manifest changed, without some of its parts.
+pub fn edited(change: impl Fn(String) -> String, without: &[&str]) -> tempfile::TempDir {
+    let bytes = std::fs::read(pack_path()).expect("these tests need an audio pack: name it in TESSERA_TEST_AUDIO_PACK");
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).expect("an archive");
+    let folder = tempfile::tempdir().expect("a folder");
+    for at in 0..archive.len() {
+        let mut part = archive.by_index(at).expect("a part");
+        let (name, mut bytes) = (part.name().expect("a name").into_owned(), Vec::new());
+        std::io::copy(&mut part, &mut bytes).expect("a readable part");
+        if name == "pack.toml" {
+            let text = String::from_utf8(bytes).expect("text");
+            let mut parts = text.split("[[part]]").map(str::to_owned).collect::<Vec<_>>();
+            parts.retain(|part| !without.iter().any(|name| part.contains(&format!("file = \"{name}\""))));
+            bytes = change(parts.join("[[part]]")).into_bytes();
+        }
+        if !without.contains(&&*name) {
+            std::fs::write(folder.path().join(name), bytes).expect("a part that can be written");
+        }
+    }
+    folder
 }
 
 pub fn new_codec(threads: usize) -> AudioCodec {
