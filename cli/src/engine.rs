@@ -133,6 +133,12 @@ impl Shared {
         Ok(codec)
     }
 
+    /// The packs at hand.
+    #[cfg(feature = "ffmpeg")]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// The codec of a pack for videos, ready to run.
     pub fn video_codec(&self, pack: &PackHandle) -> Result<VideoCodec> {
         runtime::load(self.ort_lib.as_deref()).map_err(|error| explain::models(&error))?;

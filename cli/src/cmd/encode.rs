@@ -1,5 +1,7 @@
 //! `tessera encode`: pictures, sounds, videos and shapes to `.tsr` files.
 
+#[cfg(feature = "ffmpeg")]
+mod judge;
 mod shape;
 pub mod sound;
 pub mod video;
@@ -315,7 +317,7 @@ impl Encode {
     /// For a single file, an option that does nothing is a mistake.
     fn refuse_options_of_others(&self, kind: Kind) -> Result<()> {
         use Kind::{Picture, Shape, Sound, Video};
-        let options: [(&str, bool, &[Kind]); 15] = [
+        let options: [(&str, bool, &[Kind]); 16] = [
             ("--quality", self.quality.is_some(), &[Picture, Video, Shape]),
             ("--bpp", self.bpp.is_some(), &[Picture, Video]),
             ("--size", self.size.is_some(), &[Picture, Video, Shape]),
@@ -325,6 +327,7 @@ impl Encode {
             ("--bps", self.bps.is_some(), &[Sound, Video]),
             ("--max-minutes", self.sound.max_minutes.is_some(), &[Sound]),
             ("--audio", self.video.audio != video::Audio::Keep, &[Video]),
+            ("--no-base", self.video.no_base, &[Video]),
             ("--eighths", self.video.eighths.is_some(), &[Video]),
             ("--lossless", self.shape.lossless, &[Shape]),
             ("--bits", self.shape.bits.is_some(), &[Shape]),

@@ -11,10 +11,11 @@ use std::path::PathBuf;
 use common::{REAL, SMALL, network, random_grid, sampled_grid};
 use tessera_core::container::live::PacketWriter;
 use tessera_core::container::{
-    Channels, Chunk, ChunkKind, Color, Duration, Header, Live, MediaShape, PackRef, PriorKind, read, write,
+    Channels, Chunk, ChunkKind, Color, Duration, FileWriter, GopEntry, GopIndex, GopTimes, Header, Live, MediaShape,
+    PackRef, PriorKind, VideoShape, chunk_at, read, write,
 };
 use tessera_core::entropy::bands::CodedBand;
-use tessera_core::entropy::{TokenPrior, UniformPrior, bands, decode_tokens, encode_tokens};
+use tessera_core::entropy::{TokenPrior, UniformPrior, bands, decode_gop, decode_tokens, encode_gop, encode_tokens};
 use tessera_core::{GridShape, Limits, Rung, TokenGrid};
 
 /// A stream: `NAME.tokens` holds the tokens as little-endian u16, `NAME.stream` what they are coded to.
@@ -146,6 +147,67 @@ fn the_golden_sounds_are_written_and_read() {
     }
 }
 
+/// The shape of the golden group of frames.
+const GROUP: GridShape = GridShape { levels: 2, t: 7, y: 9, x: 11 };
+
+/// A wall that stays, what moves a column every other frame before it, and noise.
+fn group() -> TokenGrid {
+    let noise = random_grid(GROUP, &[6, 5], 11);
+    let (t, y, x) = (GROUP.t as usize, GROUP.y as usize, GROUP.x as usize);
+    let mut tokens = noise.tokens().to_vec();
+    for n in 0..tokens.len() {
+        let (frame, column) = (n / (y * x) % t, n % x);
+        match column {
+            0..4 if frame > 0 => tokens[n] = tokens[n - y * x],
+            4..8 => tokens[n] = ((column + 20 - frame / 2) * 5 % 32) as u16,
+            _ => {}
+        }
+    }
+    TokenGrid::from_tokens(GROUP, &[6, 5], tokens).unwrap()
+}
+
+fn golden_group() -> TokenGrid {
+    let bytes = golden("group.tokens");
+    let tokens = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+    TokenGrid::from_tokens(GROUP, &[6, 5], tokens).unwrap()
+}
+
+/// A video of one group with uneven times.
+fn video_file(grid: &TokenGrid) -> Vec<u8> {
+    let video = VideoShape { width: 350, height: 281, tick: (1, 90_000), rate: Some((30_000, 1001)), eighths: 4 };
+    let header = Header {
+        pack: PackRef { hash: *b"\0golden\xff", id: None },
+        rung: Rung { levels: 2, depth: 5 },
+        prior: PriorKind::Trained,
+        media: MediaShape::Video(video),
+    };
+    let times = GopTimes { start: 0, ticks: vec![3003, 3003, 6006, 3003, 1, 3003, 3003] };
+    let mut payload = Vec::new();
+    times.put(&mut payload).unwrap();
+    payload.extend(encode_gop(grid, &network(SMALL, 2)).unwrap().bytes);
+    let (mut writer, mut out) = FileWriter::new(&header).unwrap();
+    let entry = GopEntry { frames: GROUP.t, start: 0, offset: writer.offset() };
+    let chunk = Chunk { kind: ChunkKind::Gop, sequence: 0, token_crc: Some(grid.crc()), payload };
+    out.extend(writer.chunk(&chunk).unwrap());
+    let index = GopIndex { entries: vec![entry], end: times.end() };
+    out.extend(writer.last(&index.chunk().unwrap()).unwrap());
+    out
+}
+
+#[test]
+fn the_golden_video_is_written_and_read() {
+    let (grid, file) = (golden_group(), golden("video.tsr"));
+    assert!(video_file(&grid) == file);
+    let limits = Limits::default();
+    let index = GopIndex::of_file(&file, &limits).unwrap();
+    let chunk = chunk_at(&file, index.entries[0].offset, &limits).unwrap();
+    assert_eq!(chunk, read(&file, &limits).unwrap().chunks[0]);
+    let (times, stream) = GopTimes::split(&chunk.payload).unwrap();
+    assert_eq!((times.ticks.len() as u32, times.end()), (index.entries[0].frames, index.end));
+    let (back, _) = decode_gop(stream, GROUP, &[6, 5], &network(SMALL, 2), &limits).unwrap();
+    assert_eq!(back, grid);
+}
+
 #[test]
 fn golden_tokens_code_to_golden_streams_and_back() {
     for case in cases() {
@@ -191,6 +253,9 @@ fn write_missing_golden_files() {
         let stream = encode_tokens(&grid, &*case.prior).unwrap();
         save(&format!("{}.stream", case.name), &stream);
     }
+    let tokens: Vec<u8> = group().tokens().iter().flat_map(|t| t.to_le_bytes()).collect();
+    save("group.tokens", &tokens);
+    save("video.tsr", &video_file(&golden_group()));
     let case = &cases()[1];
     save("image.tsr", &image_file(&golden_grid(case), &*case.prior));
     for (name, bytes) in sound_files(&golden_grid(case), &*case.prior) {

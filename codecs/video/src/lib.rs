@@ -25,6 +25,8 @@ pub use codec::{
     CodecOptions, DecodeOptions, Decoded, Decoder, EncodeOptions, Encoded, GopTokens, Inspection, Tally, Target,
     VideoCodec, inspect,
 };
+#[cfg(feature = "ffmpeg")]
+pub use codec::{Judge, Switched};
 pub use error::{Error, Result};
 pub use frame::{Frame, Rational, Sink, Source, StreamInfo};
 pub use side::{SideSound, SoundForm};

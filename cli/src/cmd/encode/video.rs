@@ -10,8 +10,10 @@ use std::{
 use clap::Args;
 use serde::Serialize;
 use tessera_core::Rung;
+#[cfg(feature = "ffmpeg")]
+use tessera_video::Judge;
 use tessera_video::{
-    EncodeOptions, Source as Frames, Target,
+    EncodeOptions, Source as Frames, Target, VideoCodec,
     io::{ReadOptions, is_video, open, pictures::Pattern, y4m},
 };
 
@@ -23,6 +25,9 @@ use crate::{
     files::{Job, Kind, Output, Sink, Source},
     print,
 };
+
+#[cfg(feature = "ffmpeg")]
+use super::judge::{Detail, Measured};
 
 /// Options for videos.
 #[derive(Args, Clone, Copy, Debug)]
@@ -39,6 +44,10 @@ pub struct VideoArgs {
     /// What becomes of a video's sound: kept packet by packet, coded by the audio codec at about a kilobit a second, or left out
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Audio::Keep)]
     pub audio: Audio,
+
+    /// Tokens alone: no group of pictures becomes AV1 at half the sides where that looks better at the same bytes
+    #[arg(long)]
+    pub no_base: bool,
 }
 
 /// What becomes of a video's sound.
@@ -87,6 +96,14 @@ impl Input {
         }
     }
 
+    /// The path from which it can be read again.
+    fn path(&self) -> Option<PathBuf> {
+        match self {
+            Self::File(path) => Some(path.clone()),
+            Self::Pipe(_) => None,
+        }
+    }
+
     fn open(self) -> Result<Box<dyn Frames>> {
         let options = ReadOptions::default();
         let opened = match self {
@@ -127,6 +144,8 @@ pub struct Report {
     inter_bits: f64,
     /// Share of tokens that frames change.
     changed: f64,
+    /// Groups that carry AV1 at half the sides, where that looks better; the numbers of tokens are of all groups before that.
+    base_gops: u32,
     /// What was not coded as it came.
     pub notes: Vec<String>,
     /// Reading and encoding; the model is loaded on the way.
@@ -158,17 +177,30 @@ pub fn encode(
     };
     let start = Instant::now();
     let sound = beside::sound(shared, &input, wanted.video.audio)?;
+    let again = input.path();
     let mut frames = input.open()?;
     let (width, height) = (frames.info().width, frames.info().height);
     let mut encode = |out: &mut dyn io::Write| {
         codec.encode_with(&mut *frames, sound.as_ref(), out, &options).map_err(|error| explain::video(&error))
     };
-    let encoded = match &job.sink {
-        Sink::Stdout => encode(&mut io::stdout().lock())?,
-        sink => output.make(sink, |path: &Path| {
+    let mut base_gops = 0;
+    let encoded = match (&job.sink, again.filter(|_| cfg!(feature = "ffmpeg") && !wanted.video.no_base)) {
+        (Sink::Stdout, None) => encode(&mut io::stdout().lock())?,
+        (sink, None) => output.make(sink, |path: &Path| {
             let file = File::create(path).map_err(|error| Failure::write(path, &error))?;
             encode(&mut io::BufWriter::new(file))
         })?,
+        (sink, Some(path)) => {
+            let mut bytes = Vec::new();
+            let mut encoded = encode(&mut bytes)?;
+            let switched = switched(&codec, shared, &bytes, &path)?;
+            base_gops = switched.1;
+            let saved = (bytes.len() - switched.0.len()) as f64 / (encoded.bytes - encoded.sound_bytes) as f64;
+            (encoded.bytes, encoded.bpp) = (switched.0.len() as u64, encoded.bpp * (1.0 - saved));
+            encoded.bits_per_second *= 1.0 - saved;
+            output.write(sink, &switched.0)?;
+            encoded
+        }
     };
     let Rung { levels, depth } = encoded.rung;
     Ok(Report {
@@ -191,9 +223,29 @@ pub fn encode(
         key_bits: encoded.tally.key_bits,
         inter_bits: encoded.tally.inter_bits,
         changed: encoded.tally.changed,
+        base_gops,
         notes: frames.notes(),
         seconds: start.elapsed().as_secs_f64(),
     })
+}
+
+/// The file with the better of tokens and base layer in each group, and in how many the base layer is.
+#[cfg(feature = "ffmpeg")]
+fn switched(codec: &VideoCodec, shared: &Shared, file: &[u8], path: &Path) -> Result<(Vec<u8>, u32)> {
+    let explained = |error| explain::video(&error);
+    let mut frames = open(path, &ReadOptions::default()).map_err(explained)?;
+    let mut judge: Box<dyn Judge> = match tessera_eval::metrics::by_name_in("lpips", shared.store()) {
+        Ok(metric) => Box::new(Measured(metric)),
+        Err(_) => Box::new(Detail),
+    };
+    let switched = codec.with_base(file, &mut *frames, &mut *judge).map_err(explained)?;
+    Ok((switched.bytes, switched.base.iter().filter(|&&base| base).count() as u32))
+}
+
+/// Without FFmpeg there are tokens alone.
+#[cfg(not(feature = "ffmpeg"))]
+fn switched(_: &VideoCodec, _: &Shared, file: &[u8], _: &Path) -> Result<(Vec<u8>, u32)> {
+    Ok((file.to_vec(), 0))
 }
 
 impl Report {

@@ -37,6 +37,8 @@ pub struct Report {
     inter_bits: Option<f64>,
     changed: Option<f64>,
     gop_bytes: u64,
+    /// Of each group, whether it carries AV1 at half the sides instead of tokens.
+    base: Vec<bool>,
     sound_bytes: u64,
     bytes: u64,
     bpp: f64,
@@ -80,6 +82,7 @@ pub fn inspect_video(file: String, bytes: &[u8], header: &Header, shared: &Share
         inter_bits: tally.map(|tally| tally.inter_bits),
         changed: tally.map(|tally| tally.changed),
         gop_bytes: held.gop_bytes,
+        base: held.base,
         sound_bytes: held.sound_bytes,
         bytes: bytes.len() as u64,
         bpp: bits / pixels,
@@ -111,13 +114,29 @@ impl Report {
             self.gops.iter().min().unwrap_or(&0),
             self.gops.iter().max().unwrap_or(&0),
         );
-        if let (Some(key), Some(inter), Some(changed)) = (self.key_bits, self.inter_bits, self.changed) {
+        if let (Some(key), Some(inter), Some(changed)) = (self.key_bits, self.inter_bits, self.changed)
+            && key > 0.0
+        {
             page.push_str(&format!(
                 "  frames   {} bits a key frame, {} any other, {:.1} % of that; {:.1} % of their tokens change\n",
                 print::grouped(key.round() as u64),
                 print::grouped(inter.round() as u64),
                 100.0 * inter / key,
                 100.0 * changed
+            ));
+        }
+        let numbers = |of: bool| {
+            let numbers = self.base.iter().enumerate().filter(|&(_, &base)| base == of).map(|(n, _)| n.to_string());
+            numbers.collect::<Vec<_>>().join(" ")
+        };
+        if self.base.contains(&true) {
+            page.push_str(&format!(
+                "  base     groups {} carry AV1 at half the sides, tokens {}\n",
+                numbers(true),
+                match numbers(false) {
+                    numbers if numbers.is_empty() => "none".to_owned(),
+                    numbers => numbers,
+                }
             ));
         }
         if self.sound_bytes > 0 {

@@ -10,10 +10,11 @@ use tessera_core::{Error as Core, GridShape, Limits, TokenGrid};
 use tessera_image::{Canvas, Patch, Tokenizer};
 use tessera_models::VideoPack;
 
-use super::inspect::shape_of;
+use super::inspect::{is_base, shape_of};
 use super::{DecodeOptions, Decoder, Tally, VideoCodec};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Sink};
+use crate::io::square;
 use crate::paint::{Painter, Reach};
 use crate::pool::Pool;
 use crate::scale::Scaler;
@@ -53,6 +54,26 @@ struct Groups {
     chunks: Vec<Chunk>,
     /// What was lost of a damaged file.
     losses: Vec<String>,
+}
+
+/// A group as it was read.
+enum Read {
+    Tokens(GopTokens),
+    /// The base layer: pictures and their size.
+    Base(GopTimes, (u32, u32), Vec<Vec<u8>>),
+}
+
+/// A frame on its way.
+enum Job {
+    Painting(Painting),
+    /// One of the base layer, its size and its time.
+    Scaling(Vec<u8>, (u32, u32), i64),
+}
+
+/// What became of it.
+enum Done {
+    Patches(Vec<Patch>, i64),
+    Ready(Vec<u8>, i64),
 }
 
 /// A frame that is to be painted.
@@ -119,9 +140,18 @@ impl VideoCodec {
                 self.threads.min(2),
                 2,
                 || (),
-                move |(), chunk: &Chunk| tokens(base, groups, chunk, &limits),
+                move |(), chunk: &Chunk| match is_base(chunk) {
+                    true => pictures(chunk, (shape.width, shape.height)),
+                    false => tokens(base, groups, chunk, &limits).map(Read::Tokens),
+                },
             );
-            let paint = move |painter: &mut Option<Painter>, job: Painting| {
+            let paint = move |painter: &mut Option<Painter>, job: Job| {
+                let job = match job {
+                    Job::Painting(job) => job,
+                    Job::Scaling(rgb, from, time) => {
+                        return Ok(Done::Ready(square::resize(rgb, from, (shape.width, shape.height))?, time));
+                    }
+                };
                 let values = grid.len() as usize * dim;
                 let at = |t: usize| &job.latents[t * values..][..values];
                 let pair = |t: usize| (at(t), at(t.saturating_sub(1)));
@@ -137,14 +167,20 @@ impl VideoCodec {
                     None => painter.insert(brush.painter()?),
                 };
                 let patches = painter.paint(pair(job.t), (grid.x, dim), (canvas, reach.stride), &windows)?;
-                Ok((patches, job.time))
+                Ok(Done::Patches(patches, job.time))
             };
             let mut painters = Pool::new(scope, threads, threads + 2, || None, paint);
             let mut picture = vec![0; canvas.width as usize * canvas.height as usize * 3];
             let mut frame = Frame { rgb: Vec::new(), time: 0 };
-            let mut write = |painters: &mut Pool<Painting, (Vec<Patch>, i64)>| {
-                let Some(painted) = painters.take() else { return Ok(false) };
-                let (patches, time) = painted?;
+            let mut write = |painters: &mut Pool<Job, Done>| {
+                let Some(done) = painters.take() else { return Ok(false) };
+                let (patches, time) = match done? {
+                    Done::Patches(patches, time) => (patches, time),
+                    Done::Ready(rgb, time) => {
+                        frame = Frame { rgb, time };
+                        return sink.write_frame(&frame).map(|()| true);
+                    }
+                };
                 frame.time = time;
                 if !patches.is_empty() {
                     patches.iter().for_each(|patch| patch.put(&mut picture, canvas.width as usize));
@@ -167,10 +203,15 @@ impl VideoCodec {
                     }
                     group => group?,
                 };
-                let latents = Arc::new(base.codebook().dequantize(&group.grid)?);
-                let mut time = group.times.start;
+                let (times, latents, (from_size, mut ready)) = match group {
+                    Read::Tokens(group) => {
+                        (group.times, Arc::new(base.codebook().dequantize(&group.grid)?), ((0, 0), Vec::new()))
+                    }
+                    Read::Base(times, size, pictures) => (times, Arc::default(), (size, pictures)),
+                };
+                let mut time = times.start;
                 let mut fresh = true;
-                for (t, &ticks) in group.times.ticks.iter().enumerate() {
+                for (t, &ticks) in times.ticks.iter().enumerate() {
                     let (begin, finish) = (time, time + ticks);
                     time = finish;
                     if seconds(finish) <= from || seconds(begin) >= to {
@@ -182,8 +223,13 @@ impl VideoCodec {
                     if painters.is_full() {
                         write(&mut painters)?;
                     }
+                    let shown = (begin - start) as i64;
+                    if let Some(picture) = ready.get_mut(t) {
+                        painters.put(Job::Scaling(std::mem::take(picture), from_size, shown));
+                        continue;
+                    }
                     let latents = Arc::clone(&latents);
-                    painters.put(Painting { latents, t, fresh, time: (begin - start) as i64 });
+                    painters.put(Job::Painting(Painting { latents, t, fresh, time: shown }));
                     fresh = options.whole_frames;
                 }
             }
@@ -229,6 +275,10 @@ impl VideoCodec {
         let groups = self.groups(bytes, options)?;
         let mut losses = groups.losses.clone();
         for chunk in &groups.chunks {
+            if is_base(chunk) {
+                losses.push(format!("group {} carries AV1, which has no tokens", chunk.sequence));
+                continue;
+            }
             match tokens(&self.tokenizer, &groups, chunk, &options.limits) {
                 Err(error) if options.salvage => losses.push(format!("a group of pictures is lost: {error}")),
                 group => each(group?)?,
@@ -333,6 +383,24 @@ fn indexed(
             }
         })
         .collect()
+}
+
+/// Decodes the base layer of a group.
+#[cfg(feature = "ffmpeg")]
+fn pictures(chunk: &Chunk, size: (u32, u32)) -> Result<Read> {
+    let (times, stream) = GopTimes::split(&chunk.payload)?;
+    let (size, pictures) = super::base::decode(stream, size, times.ticks.len())?;
+    Ok(Read::Base(times, size, pictures))
+}
+
+/// Without FFmpeg there is no decoder for it.
+#[cfg(not(feature = "ffmpeg"))]
+fn pictures(chunk: &Chunk, _: (u32, u32)) -> Result<Read> {
+    let _ = Read::Base;
+    Err(Error::video(format!(
+        "group {} carries AV1, which needs FFmpeg's libraries; build with the feature ffmpeg, or ask for another --time",
+        chunk.sequence
+    )))
 }
 
 /// Decodes the tokens of a group and checks them.

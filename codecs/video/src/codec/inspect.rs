@@ -1,6 +1,6 @@
 //! What a file holds, without a model pack.
 
-use tessera_core::container::{self, ChunkKind, GopIndex, GopTimes, Header, MediaShape, VideoShape};
+use tessera_core::container::{self, Chunk, ChunkKind, GopIndex, GopTimes, Header, MediaShape, VideoShape};
 use tessera_core::{Error as Core, Limits};
 
 use crate::error::{Error, Result};
@@ -21,6 +21,8 @@ pub struct Inspection {
     pub seconds: f64,
     /// Bytes of groups: times and coded tokens.
     pub gop_bytes: u64,
+    /// Of each group, whether it carries AV1 instead of tokens.
+    pub base: Vec<bool>,
     /// Bytes of the sound.
     pub sound_bytes: u64,
     /// When the frames of each group are shown.
@@ -44,13 +46,14 @@ pub fn inspect(bytes: &[u8], limits: &Limits, salvage: bool) -> Result<Inspectio
     let shape = shape_of(&header)?;
     let mut gops = Vec::new();
     let (mut end, mut gop_bytes) = (0, 0);
-    let mut clocks = Vec::new();
+    let (mut clocks, mut base) = (Vec::new(), Vec::new());
     for chunk in chunks.iter().filter(|chunk| chunk.kind == ChunkKind::Gop) {
         let (times, _) = GopTimes::split(&chunk.payload)?;
         gops.push(times.ticks.len() as u32);
         end = end.max(times.end());
         gop_bytes += chunk.payload.len() as u64;
         clocks.push(times);
+        base.push(is_base(chunk));
     }
     if let Some(index) = GopIndex::of_file(bytes, limits) {
         end = end.max(index.end);
@@ -60,7 +63,7 @@ pub fn inspect(bytes: &[u8], limits: &Limits, salvage: bool) -> Result<Inspectio
     let frames = gops.iter().map(|&frames| u64::from(frames)).sum();
     let info = StreamInfo { frames: Some(frames), duration: Some(end as i64), ..info_of(&shape) };
     let seconds = end as f64 * f64::from(shape.tick.0) / f64::from(shape.tick.1);
-    Ok(Inspection { header, shape, frames, gops, seconds, gop_bytes, sound_bytes, times: clocks, info })
+    Ok(Inspection { header, shape, frames, gops, seconds, gop_bytes, base, sound_bytes, times: clocks, info })
 }
 
 impl Inspection {
@@ -78,6 +81,11 @@ impl Inspection {
         }
         0
     }
+}
+
+/// Whether a group carries AV1 instead of tokens: it has no checksum of any.
+pub(super) fn is_base(chunk: &Chunk) -> bool {
+    chunk.token_crc.is_none()
 }
 
 /// What a file's frames are.

@@ -1,6 +1,8 @@
 //! Videos to `.tsr` files and back.
 
 mod analysis;
+#[cfg(feature = "ffmpeg")]
+mod base;
 mod coding;
 mod decode;
 mod encode;
@@ -18,6 +20,8 @@ use tessera_image::Tokenizer;
 use tessera_models::{Addition, Pack, VideoPack};
 
 use crate::error::{Error, Result};
+#[cfg(feature = "ffmpeg")]
+pub use base::{Judge, Switched};
 pub use decode::{Decoded, GopTokens};
 pub use encode::Encoded;
 pub use inspect::{Inspection, inspect};

@@ -72,6 +72,19 @@ impl<'a> Writing<'a> {
         Ok(())
     }
 
+    /// Offset of what is written next.
+    #[cfg(feature = "ffmpeg")]
+    pub fn offset(&self) -> u64 {
+        self.file.offset()
+    }
+
+    /// Writes an index that was made elsewhere.
+    #[cfg(feature = "ffmpeg")]
+    pub fn end(mut self, index: &GopIndex) -> Result<()> {
+        let last = self.file.clone().last(&index.chunk()?)?;
+        self.write(&last)
+    }
+
     /// Writes the index.
     pub fn finish(mut self) -> Result<Written> {
         let offset = self.file.offset();

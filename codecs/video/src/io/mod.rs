@@ -10,7 +10,7 @@ mod colour;
 #[cfg(feature = "ffmpeg")]
 mod ffmpeg;
 pub mod pictures;
-mod square;
+pub(crate) mod square;
 pub mod track;
 pub mod y4m;
 

@@ -23,12 +23,20 @@ pub fn size(width: u32, height: u32, aspect: f64) -> (u32, u32) {
 /// # Errors
 /// [`Error::Video`] if the samples do not fit the size.
 pub fn resize(rgb: Vec<u8>, from: (u32, u32), to: (u32, u32)) -> Result<Vec<u8>> {
+    scale(rgb, from, to, imageops::FilterType::CatmullRom)
+}
+
+/// As [`resize`], by any filter.
+///
+/// # Errors
+/// As [`resize`].
+pub fn scale(rgb: Vec<u8>, from: (u32, u32), to: (u32, u32), filter: imageops::FilterType) -> Result<Vec<u8>> {
     if from == to {
         return Ok(rgb);
     }
     let picture = RgbImage::from_raw(from.0, from.1, rgb)
         .ok_or_else(|| Error::video("the samples of a frame do not fit its sides; fetch a good copy of the file"))?;
-    Ok(imageops::resize(&picture, to.0, to.1, imageops::FilterType::CatmullRom).into_raw())
+    Ok(imageops::resize(&picture, to.0, to.1, filter).into_raw())
 }
 
 /// Refuses frames without pixels and those above the limits.
