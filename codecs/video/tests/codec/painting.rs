@@ -30,14 +30,15 @@ fn frame_decoder(base: [u8; 8], margin: u32) -> Pack {
     };
     let mut manifest = format!(
         "format = 1\nid = \"test-video\"\nversion = \"1\"\nmodality = \"video\"\nlicence = \"MIT\"\nsummary = \"For tests.\"\ncard = \"CARD.md\"\n\
-         [video]\nbase = \"{}\"\nstride = 16\ndim = 16\ndepth = 12\nmargin = {margin}\ngraph = \"frame.onnx\"\ndouble = \"double.onnx\"\n",
+         [video]\nbase = \"{}\"\nstride = 16\ndim = 16\ndepth = 12\nmargin = {margin}\ntrunk = \"trunk.onnx\"\nhead = \"head.onnx\"\ndouble = \"head-double.onnx\"\n",
         hex(&base)
     );
     let graph =
         |name: &str| std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/additions").join(name)).unwrap();
     let parts = [
-        ("frame.onnx", graph("frame.onnx")),
-        ("double.onnx", graph("double.onnx")),
+        ("trunk.onnx", graph("trunk.onnx")),
+        ("head.onnx", graph("head.onnx")),
+        ("head-double.onnx", graph("head-double.onnx")),
         ("CARD.md", b"# for tests".to_vec()),
     ];
     for (name, data) in parts {
