@@ -1,5 +1,7 @@
 //! BD-rates against those of another implementation, and what is said where there is none.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use tessera_eval::report::{CodecInfo, MetricInfo, Run, bd_rate_table, bd_rates, matched};
 use tessera_eval::{Cell, Extent};

@@ -1,5 +1,6 @@
 //! A small evaluation made on the spot: real pictures, real files, real values.
 
+use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::Path;
 use std::time::Instant;
