@@ -66,20 +66,20 @@ fn it_codes_until_it_is_told_to_end_and_loses_nothing() {
     let mut encoder = stream(&address, "/v1/encode").unwrap();
     let ready = reply(&mut encoder);
     assert_eq!((&ready["type"], &ready["hop"]), (&"ready".into(), &200.into()));
-    // Two hops and a half.
-    encoder.send(Message::binary(vec![0; 1000])).unwrap();
+    // Four hops and a half, of which two are looked ahead.
+    encoder.send(Message::binary(vec![0; 1800])).unwrap();
     for n in 0..2u8 {
         assert_eq!(encoder.read().unwrap().into_data()[..3], [n, 0, 1]);
     }
     let child = server.0.take().unwrap();
     kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
-    assert_eq!(reply(&mut encoder)["samples"], 500);
-    // 500 samples and a window: five tokens in all.
-    for n in 2..5u8 {
+    assert_eq!(reply(&mut encoder)["samples"], 900);
+    // 900 samples, a window and two frames: nine frames in all.
+    for n in 2..9u8 {
         assert_eq!(encoder.read().unwrap().into_data()[..3], [n, 0, 1]);
     }
     let end = reply(&mut encoder);
-    assert_eq!((&end["reason"], &end["tokens"]), (&"shutdown".into(), &5.into()));
+    assert_eq!((&end["reason"], &end["tokens"]), (&"shutdown".into(), &9.into()));
     assert!(matches!(encoder.read().unwrap(), Message::Close(Some(frame)) if u16::from(frame.code) == 1001));
     let _ = encoder.read();
     let output = child.wait_with_output().unwrap();

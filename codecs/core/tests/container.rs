@@ -289,14 +289,14 @@ fn with_chunk_head(head: &[u8], payload: &[u8]) -> Vec<u8> {
 #[test]
 fn unknown_ancillary_chunks_are_skipped_and_unknown_critical_ones_refused() {
     let limits = Limits::default();
-    // Kinds 13, and 200 in the two-byte form; both marked last.
-    for head in [&[0x9d, 2][..], &[0x9f, 200, 2]] {
+    // Kinds 0, and 200 in the two-byte form; both marked last.
+    for head in [&[0x90, 2][..], &[0x9f, 200, 2]] {
         let file = with_chunk_head(head, b"??");
         let read = read(&file, &limits).unwrap();
         assert!(read.chunks.is_empty());
         assert!(layout(&file, &limits).is_ok());
     }
-    for head in [&[0x1d, 2][..], &[0x1f, 200, 2]] {
+    for head in [&[0x10, 2][..], &[0x1f, 200, 2]] {
         let file = with_chunk_head(head, b"??");
         let error = read(&file, &limits).unwrap_err();
         assert!(matches!(error, Error::Unsupported { .. }));

@@ -78,7 +78,7 @@ async fn queries_out_of_range_are_refused() {
         "/v1/encode?rate=4294967295",
         "/v1/encode?rate=x",
         "/v1/encode?depth=0",
-        "/v1/encode?depth=13",
+        "/v1/encode?depth=25",
         "/v1/encode?depth=256",
         "/v1/encode?packet=0",
         "/v1/encode?packet=81",

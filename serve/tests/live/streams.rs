@@ -52,16 +52,18 @@ async fn live_tokens_are_those_of_a_file_however_the_samples_are_cut() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_comes_with_the_last_sample_of_its_hop() {
+async fn a_token_comes_with_the_last_sample_that_it_waits_for() {
     let server = Running::start(Options::default()).await;
     let samples = speech(0.5);
     let mut client = server.client("/v1/encode").await;
     let wanted = offline_tokens(&samples, 12);
     for (n, message) in pcm(&samples, codec().hop()).into_iter().enumerate() {
         client.send(message).await.unwrap();
-        // Nothing more is sent until the token is here.
-        let packet = Packet::parse(&client.next().await, 12).unwrap();
-        assert_eq!(packet, Packet { first: n as u16, tokens: vec![wanted[n].into()] });
+        // The frames that the pack looks ahead; then nothing more is sent until the token is here.
+        if let Some(n) = n.checked_sub(2) {
+            let packet = Packet::parse(&client.next().await, 12).unwrap();
+            assert_eq!(packet, Packet { first: n as u16, tokens: vec![wanted[n].into()] });
+        }
     }
     server.stop().await;
 }

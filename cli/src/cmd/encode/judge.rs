@@ -103,7 +103,7 @@ mod tests {
         let texture = picture(&|x, y| if (x + y) % 2 == 0 { 90 } else { 150 });
         let shifted = picture(&|x, y| if (x + y) % 2 == 1 { 90 } else { 150 });
         let blur = picture(&|_, _| 120);
-        let mut distance = |decoded: &[u8]| Detail.distance(&texture, decoded, size).unwrap();
+        let distance = |decoded: &[u8]| Detail.distance(&texture, decoded, size).unwrap();
         assert_eq!(distance(&texture), 0.0);
         assert!(distance(&shifted) < 0.05 && distance(&blur) > 0.2, "{} {}", distance(&shifted), distance(&blur));
     }

@@ -6,6 +6,8 @@ use std::ops::RangeInclusive;
 const HORIZON: f64 = 2.0;
 /// Bits that the last packet, which closes the stream, has beyond others: they are laid aside from the beginning.
 const CLOSING: f64 = 80.0;
+/// Bits of a frame that are tried beyond the best before it stands.
+const PATIENCE: u32 = 3;
 /// Seconds of unused bits that are kept for later.
 const SAVED: f64 = 10.0;
 
@@ -45,24 +47,23 @@ impl RateControl {
         let allowed = income + if is_last { self.saved + CLOSING } else { self.saved / HORIZON };
         let mut chosen = make(self.bits)?;
         let deeper = chosen.1 < allowed;
-        let mut next = self.bits;
+        let (mut next, mut worse) = (self.bits, 0);
         loop {
             next = if deeper { next + 1 } else { next - 1 };
             if chosen.1 == allowed || !self.range.contains(&next) {
                 break;
             }
             let made = make(next)?;
-            let (off, least) = ((made.1 - allowed).abs(), (chosen.1 - allowed).abs());
-            // A bit a frame more or less may round to the same bytes: what comes behind that may still be nearer.
-            if off > least {
-                break;
-            }
             let beyond = (made.1 < allowed) != deeper;
-            if off < least {
+            if (made.1 - allowed).abs() < (chosen.1 - allowed).abs() {
                 self.bits = next;
                 chosen = made;
+                worse = 0;
+            } else {
+                worse += 1;
             }
-            if beyond {
+            // A bit a frame more or less may round to the same bytes, or by chance to more: what comes behind that may still be nearer.
+            if beyond || worse == PATIENCE {
                 break;
             }
         }

@@ -169,7 +169,9 @@ pub fn open(path: &Path, options: &ReadOptions) -> Result<Box<dyn Source>> {
 pub fn is_video(path: &Path) -> bool {
     let mut start = Vec::new();
     let read = File::open(path).and_then(|file| file.take(y4m::MAGIC.len() as u64).read_to_end(&mut start));
-    read.is_ok() && (start == y4m::MAGIC || is_video_of_ffmpeg(path))
+    // FFmpeg takes a `.tsr` file with the name of a picture for one.
+    let tsr = start.starts_with(b"\xd4SR");
+    read.is_ok() && !tsr && (start == y4m::MAGIC || is_video_of_ffmpeg(path))
 }
 
 #[cfg(feature = "ffmpeg")]
