@@ -111,7 +111,7 @@ fn sound(shared: &Shared, job: &Job, arguments: &Detokenize, form: SoundForm, ou
     let found = form::read(&bytes)?;
     let pack = shared.sound_pack(found.pack.as_deref().or(arguments.pack.as_deref()))?;
     let codec = shared.sound_codec(&pack)?;
-    let depth = found.depth.or(arguments.depth).unwrap_or(codec.depth());
+    let depth = found.depth.or(arguments.depth).unwrap_or(codec.default_bits());
     let depths = codec.depths(depth).map_err(|error| explain::sound(&error))?;
     let offset = found.offset.unwrap_or(arguments.offset);
     let channels =

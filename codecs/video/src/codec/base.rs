@@ -98,7 +98,7 @@ impl VideoCodec {
 }
 
 /// The frames of a base layer's stream, as many as the group has, and their size, which is that of the video at most.
-pub(super) fn decode(stream: &[u8], size: (u32, u32), count: usize) -> Result<((u32, u32), Vec<Vec<u8>>)> {
+pub(super) fn decode(stream: &[u8], size: (u32, u32), count: usize) -> Result<bare::Pictures> {
     let most = (coded_side(2 * size.0), coded_side(2 * size.1));
     let limits = IoLimits { max_pixels: u64::from(most.0) * u64::from(most.1), ..IoLimits::default() };
     let (small, frames) = bare::decode(stream, bare::Stream::Av1, &limits, count)?;

@@ -64,11 +64,14 @@ pub fn encode(frames: &[Frame], info: &StreamInfo, coding: &Coding, stream: Stre
     memory.into_bytes(true)?.ok_or_else(|| Error::video("a bare stream was not written; report this"))
 }
 
+/// Width and height, and pictures of that size.
+pub type Pictures = ((u32, u32), Vec<Vec<u8>>);
+
 /// The frames of a stream, `[y][x][3]` each, with its size in columns and rows. No more than `most` are decoded.
 ///
 /// # Errors
 /// [`Error::Video`] if nothing can be decoded, or a frame is damaged or above the limits.
-pub fn decode(bytes: &[u8], stream: Stream, limits: &IoLimits, most: usize) -> Result<((u32, u32), Vec<Vec<u8>>)> {
+pub fn decode(bytes: &[u8], stream: Stream, limits: &IoLimits, most: usize) -> Result<Pictures> {
     ffmpeg::start()?;
     let io = StreamIo::from_read_seek(Cursor::new(bytes.to_vec())).map_err(ffmpeg::failed("FFmpeg"))?;
     let name = format!("stream.{}", stream.container());
