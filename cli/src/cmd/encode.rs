@@ -327,7 +327,7 @@ impl Encode {
             ("--bps", self.bps.is_some(), &[Sound, Video]),
             ("--max-minutes", self.sound.max_minutes.is_some(), &[Sound]),
             ("--audio", self.video.audio != video::Audio::Keep, &[Video]),
-            ("--no-base", self.video.no_base, &[Video]),
+            ("--base", self.video.base, &[Video]),
             ("--eighths", self.video.eighths.is_some(), &[Video]),
             ("--lossless", self.shape.lossless, &[Shape]),
             ("--bits", self.shape.bits.is_some(), &[Shape]),

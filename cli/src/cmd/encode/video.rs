@@ -45,9 +45,10 @@ pub struct VideoArgs {
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Audio::Keep)]
     pub audio: Audio,
 
-    /// Tokens alone: no group of pictures becomes AV1 at half the sides where that looks better at the same bytes
+    /// Let a group of pictures become AV1 at half the sides where that looks better at no more bytes. Needs a file to read twice, memory for the coded video and
+    /// the frames of a group, and FFmpeg's libraries, to decode too
     #[arg(long)]
-    pub no_base: bool,
+    pub base: bool,
 }
 
 /// What becomes of a video's sound.
@@ -184,7 +185,7 @@ pub fn encode(
         codec.encode_with(&mut *frames, sound.as_ref(), out, &options).map_err(|error| explain::video(&error))
     };
     let mut base_gops = 0;
-    let encoded = match (&job.sink, again.filter(|_| cfg!(feature = "ffmpeg") && !wanted.video.no_base)) {
+    let encoded = match (&job.sink, again.filter(|_| cfg!(feature = "ffmpeg") && wanted.video.base)) {
         (Sink::Stdout, None) => encode(&mut io::stdout().lock())?,
         (sink, None) => output.make(sink, |path: &Path| {
             let file = File::create(path).map_err(|error| Failure::write(path, &error))?;

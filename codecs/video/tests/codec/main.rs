@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[cfg(feature = "ffmpeg")]
+mod base;
 mod damage;
 mod fixture;
 mod frames;
