@@ -145,15 +145,12 @@ impl Shared {
         self.video_tables(pack)
     }
 
-    /// The codec of a pack for videos with the frame decoder that is at hand, where one is wanted.
+    /// The codec of a pack for videos, with a frame decoder where one is wanted.
     pub fn frame_painter(&self, pack: &PackHandle, decoder: Decoder) -> Result<VideoCodec> {
         let mut codec = self.video_codec(pack)?;
         if decoder != Decoder::Image {
-            match self.addition(Addition::Video, &pack.pack) {
-                Ok(found) => codec.add(&found).map_err(|error| explain::video(&error))?,
-                Err(tessera_models::Error::PackMissing { .. }) if decoder == Decoder::Best => {}
-                Err(error) => return Err(explain::models(&error)),
-            }
+            let found = self.addition(Addition::Video, &pack.pack).map_err(|error| explain::models(&error))?;
+            codec.add(&found).map_err(|error| explain::video(&error))?;
         }
         Ok(codec)
     }

@@ -1,5 +1,6 @@
 //! `tessera decode`: `.tsr` files back to pictures, sounds and shapes.
 
+mod format;
 pub mod lossy;
 mod shape;
 pub mod sound;
@@ -10,10 +11,11 @@ use std::{path::PathBuf, time::Instant};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use tessera_core::{Limits, container::Modality};
-use tessera_image::{Concealment, DecodeOptions, Format, MAX_STEPS, io::WriteOptions};
+use tessera_image::{Concealment, DecodeOptions, MAX_STEPS, io::WriteOptions};
 use tessera_models::Addition;
 use tessera_video::io::pictures::Pattern;
 
+use self::format::{FileFormat, of_another_medium};
 use crate::{
     args::{ModelArgs, OutputArgs, RuntimeArgs, WorkerArgs},
     batch,
@@ -28,9 +30,9 @@ use crate::{
 /// Longest `.tsr` file that is read; the largest that the encoder writes is far below.
 pub const MAX_INPUT_BYTES: u64 = 1 << 28;
 
-/// Decode .tsr files to pictures, sounds, meshes, point clouds and splats
+/// Decode .tsr files to pictures, sounds, videos, meshes, point clouds and splats
 ///
-/// Writes pictures as PNG, JPEG or WebP, sounds as WAV or FLAC, shapes as PLY, OBJ, STL, GLB or XYZ, and splats as PLY or SPZ, by --format or by the ending of -o. A
+/// Writes pictures as PNG, JPEG or WebP, sounds as WAV or FLAC, videos as MP4, MKV, WebM, YUV4MPEG2 or numbered PNG, shapes as PLY, OBJ, STL, GLB or XYZ, and splats as PLY or SPZ, by --format or by the ending of -o. A
 /// file becomes FILE.png, FILE.wav or FILE.ply beside it or what -o names; a folder is walked and mirrored into the folder that -o names.
 /// Sounds come back at the rate and with the samples that they had, points in another order.
 #[derive(Debug, Args)]
@@ -44,6 +46,8 @@ pub const MAX_INPUT_BYTES: u64 = 1 << 28;
   tessera decode speech.tsr                    speech.wav
   tessera decode speech.tsr -o speech.flac     as FLAC
   tessera decode call.tsr --time 3600..3630    half a minute of a long one
+  tessera decode clip.tsr                      clip.mp4, with its sound
+  tessera decode clip.tsr -o clip_%04d.png     frame by frame
   tessera decode scan.tsr                      scan.ply
   tessera decode scan.tsr --bits 7 -o rough.xyz  the coarse levels alone
   tessera decode garden.tsr -o garden.spz      Gaussian splats, as PLY or SPZ
@@ -113,7 +117,7 @@ pub struct Decode {
     #[arg(long, value_name = "N", default_value_t = 1, requires = "simulate_loss", help_heading = "Pictures")]
     seed: u64,
 
-    /// Which network paints a video's frames; without it, the frame decoder if one is at hand
+    /// Which network paints a video's frames; without it, the image pack's
     #[arg(long, value_enum, value_name = "WHICH", help_heading = "Videos")]
     decoder: Option<FramePainter>,
 
@@ -149,34 +153,10 @@ impl Conceal {
 /// Which network paints a video's frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum FramePainter {
-    /// The image pack's decoder: each frame by itself
+    /// The image pack's decoder: each frame by itself, and nearer to the original
     Image,
     /// A frame decoder, a pack that adds to the image pack: faster, and it knows the frame before
     Video,
-}
-
-/// Formats that pictures, sounds, videos and shapes are written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum FileFormat {
-    Png,
-    #[value(alias = "jpg")]
-    Jpeg,
-    Webp,
-    Wav,
-    /// WAV of 32-bit floating point
-    WavFloat,
-    Flac,
-    Ply,
-    Obj,
-    Stl,
-    #[value(alias = "gltf")]
-    Glb,
-    Xyz,
-    Spz,
-    Y4m,
-    Mp4,
-    Mkv,
-    Webm,
 }
 
 /// One decoded file, as `--json` reports it.
@@ -196,9 +176,9 @@ struct PictureReport {
     width: u32,
     height: u32,
     bytes: u64,
-    /// With --salvage: what of the file was lost.
     /// Whether the networks saw windows of a picture that they should see whole.
     windowed: bool,
+    /// With --salvage: what of the file was lost.
     losses: Vec<String>,
     /// Decoding alone: the model is loaded, the picture not yet written.
     seconds: f64,
@@ -322,24 +302,6 @@ fn decode(
     }))
 }
 
-fn of_another_medium(kind: Kind) -> Failure {
-    let (what, fix) = match kind {
-        Kind::Sound => ("it holds a sound, which cannot be written like that", "use .wav or .flac, or --format"),
-        Kind::Picture => {
-            ("it holds a picture, which cannot be written like that", "use .png, .jpg or .webp, or --format")
-        }
-        Kind::Video => (
-            "it holds a video, which cannot be written like that",
-            "use .mp4, .mkv, .webm, .y4m or a pattern such as frame_%06d.png, or --format",
-        ),
-        Kind::Shape => (
-            "it holds a shape, which cannot be written like that",
-            "use .ply, .obj, .stl, .glb, .xyz or .spz, or --format",
-        ),
-    };
-    Failure::usage(what, fix)
-}
-
 impl Decode {
     /// For a single file, an option that does nothing is a mistake.
     fn refuse_options_of_others(&self, kind: Kind) -> Result<()> {
@@ -374,8 +336,7 @@ impl Decode {
             salvage: self.salvage,
             span: self.time.map(sound::Time::seconds),
             decoder: match self.decoder {
-                None => Decoder::Best,
-                Some(FramePainter::Image) => Decoder::Image,
+                None | Some(FramePainter::Image) => Decoder::Image,
                 Some(FramePainter::Video) => Decoder::Video,
             },
             whole_frames: false,
@@ -420,116 +381,7 @@ impl Decode {
             .output
             .as_deref()
             .filter(|path| !path.is_dir() && self.inputs.len() == 1 && !self.inputs[0].is_dir());
-        let Some((path, ending)) =
-            named.and_then(|path| Some((path, path.extension()?.to_string_lossy().to_lowercase())))
-        else {
-            return Ok(self.format);
-        };
-        let of_ending = match ending.as_str() {
-            "png" => Some(FileFormat::Png),
-            "jpg" | "jpeg" => Some(FileFormat::Jpeg),
-            "webp" => Some(FileFormat::Webp),
-            "wav" => Some(FileFormat::Wav),
-            "flac" => Some(FileFormat::Flac),
-            "ply" => Some(FileFormat::Ply),
-            "obj" => Some(FileFormat::Obj),
-            "stl" => Some(FileFormat::Stl),
-            "glb" => Some(FileFormat::Glb),
-            "xyz" => Some(FileFormat::Xyz),
-            "spz" => Some(FileFormat::Spz),
-            "y4m" => Some(FileFormat::Y4m),
-            "mp4" | "m4v" => Some(FileFormat::Mp4),
-            "mkv" => Some(FileFormat::Mkv),
-            "webm" => Some(FileFormat::Webm),
-            _ => None,
-        };
-        match (self.format, of_ending) {
-            (Some(format), None) => Ok(Some(format)),
-            (Some(format), Some(other)) if format.extension() == other.extension() => Ok(Some(format)),
-            (Some(format), Some(_)) => Err(Failure::usage(
-                format!("the ending .{ending} does not fit --format {}", format.extension()),
-                "change one of them",
-            )
-            .at(path.display())),
-            (None, Some(format)) => Ok(Some(format)),
-            (None, None) => Err(Failure::usage(
-                format!("no format of pictures, sounds, videos or shapes has the ending .{ending}"),
-                "use .png, .jpg, .webp, .wav, .flac, .ply, .obj, .stl, .glb, .xyz, .spz, .mp4, .mkv, .webm or .y4m, or pass --format",
-            )
-            .at(path.display())),
-        }
-    }
-}
-
-impl FileFormat {
-    fn usual(kind: Kind) -> Self {
-        match kind {
-            Kind::Picture => Self::Png,
-            Kind::Sound => Self::Wav,
-            Kind::Video if cfg!(feature = "ffmpeg") => Self::Mp4,
-            Kind::Video => Self::Y4m,
-            Kind::Shape => Self::Ply,
-        }
-    }
-
-    fn kind(self) -> Kind {
-        match self {
-            Self::Png | Self::Jpeg | Self::Webp => Kind::Picture,
-            Self::Wav | Self::WavFloat | Self::Flac => Kind::Sound,
-            Self::Y4m | Self::Mp4 | Self::Mkv | Self::Webm => Kind::Video,
-            Self::Ply | Self::Obj | Self::Stl | Self::Glb | Self::Xyz | Self::Spz => Kind::Shape,
-        }
-    }
-
-    fn extension(self) -> &'static str {
-        match self {
-            Self::Png => "png",
-            Self::Jpeg => "jpg",
-            Self::Webp => "webp",
-            Self::Wav | Self::WavFloat => "wav",
-            Self::Flac => "flac",
-            Self::Ply => "ply",
-            Self::Obj => "obj",
-            Self::Stl => "stl",
-            Self::Glb => "glb",
-            Self::Xyz => "xyz",
-            Self::Spz => "spz",
-            Self::Y4m => "y4m",
-            Self::Mp4 => "mp4",
-            Self::Mkv => "mkv",
-            Self::Webm => "webm",
-        }
-    }
-
-    fn picture_format(self) -> Option<Format> {
-        match self {
-            Self::Png => Some(Format::Png),
-            Self::Jpeg => Some(Format::Jpeg),
-            Self::Webp => Some(Format::WebP),
-            _ => None,
-        }
-    }
-
-    fn sound_form(self) -> Option<sound::Form> {
-        match self {
-            Self::Wav => Some(sound::Form::Wav),
-            Self::WavFloat => Some(sound::Form::WavFloat),
-            Self::Flac => Some(sound::Form::Flac),
-            _ => None,
-        }
-    }
-
-    fn shape_format(self) -> Option<tessera_geometry::io::Format> {
-        use tessera_geometry::io::Format;
-        match self {
-            Self::Ply => Some(Format::Ply),
-            Self::Obj => Some(Format::Obj),
-            Self::Stl => Some(Format::Stl),
-            Self::Glb => Some(Format::Gltf),
-            Self::Xyz => Some(Format::Xyz),
-            Self::Spz => Some(Format::Spz),
-            _ => None,
-        }
+        named.map_or(Ok(self.format), |path| FileFormat::of_path(path, self.format))
     }
 }
 
