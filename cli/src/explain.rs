@@ -146,7 +146,12 @@ pub fn foreign_or(bytes: &[u8], error: &tessera_core::Error) -> Failure {
             format!("it is a {name} file, not a .tsr file"),
             "use 'tessera encode' to make one",
         ),
-        None => core(error),
+        None if container::is_signed(bytes) => core(error),
+        None => Failure::new(
+            Exit::Input,
+            "it is not a .tsr file",
+            "check where it came from, or use 'tessera encode' to make one",
+        ),
     }
 }
 

@@ -160,12 +160,14 @@ pub fn encode(
     drop(bytes);
     arguments.check(&shape, size.is_some() || quality.is_some())?;
     let mut options = arguments.options(size, quality);
-    let side = Some(side).filter(|side| !side.is_empty() && matches!(shape, Shape::Mesh(_)) && !arguments.points);
-    let kept = side.as_ref().filter(|_| arguments.keep_side);
+    let side = Some(side).filter(|side| !side.is_empty());
+    let holds = matches!(shape, Shape::Mesh(_)) && !arguments.points;
+    let kept = side.as_ref().filter(|_| holds && arguments.keep_side);
     if let Some(side) = kept {
         options.reserve = tessera_geometry::side_cost(side).map_err(|error| explain::shape(&error))?;
     } else if let Some(side) = &side {
-        notes.push(format!("dropped: {}; --keep-side keeps that", side.content()));
+        let way = if holds { "; --keep-side keeps that" } else { "" };
+        notes.push(format!("dropped: {}{way}", side.content()));
     }
     let meshes = matches!(shape, Shape::Mesh(_)) && !matches!(options.target, Target::Quality(_));
     let codec = match pack.filter(|_| meshes && options.tier != MeshTier::Decimated) {

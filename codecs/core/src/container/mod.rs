@@ -37,7 +37,7 @@ pub use chunk::{Chunk, ChunkKind};
 pub use gop::{GopEntry, GopIndex, GopTimes, MAX_GOP_FRAMES, chunk_at, header_of};
 pub use header::{
     Channels, Color, Duration, FULL_SCALE, GeometryTier, Header, Lattice, Live, MediaShape, Modality,
-    POINTS_OF_A_BLOCK, POINTS_OF_A_SPLAT, PackRef, PriorKind, VideoShape,
+    POINTS_OF_A_BLOCK, POINTS_OF_A_SPLAT, PackRef, PriorKind, VideoShape, is_signed,
 };
 pub use layout::{Part, layout};
 pub use live::is_live;

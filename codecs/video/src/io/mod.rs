@@ -18,6 +18,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use tessera_core::container::is_signed;
+
 use crate::error::{Error, Result};
 use crate::frame::{Rational, Sink, Source, StreamInfo};
 use track::SoundTrack;
@@ -170,8 +172,7 @@ pub fn is_video(path: &Path) -> bool {
     let mut start = Vec::new();
     let read = File::open(path).and_then(|file| file.take(y4m::MAGIC.len() as u64).read_to_end(&mut start));
     // FFmpeg takes a `.tsr` file with the name of a picture for one.
-    let tsr = start.starts_with(b"\xd4SR");
-    read.is_ok() && !tsr && (start == y4m::MAGIC || is_video_of_ffmpeg(path))
+    read.is_ok() && !is_signed(&start) && (start == y4m::MAGIC || is_video_of_ffmpeg(path))
 }
 
 #[cfg(feature = "ffmpeg")]

@@ -230,6 +230,11 @@ fn modality_code(modality: Modality) -> u8 {
     }
 }
 
+/// Whether bytes begin as a `.tsr` file does. Says nothing of what follows.
+pub fn is_signed(bytes: &[u8]) -> bool {
+    bytes.starts_with(&MAGIC)
+}
+
 fn parse_magic(bytes: &mut Bytes<'_>) -> Result<()> {
     let found = bytes.take(bytes.remaining().min(MAGIC.len()), "signature")?;
     if !MAGIC.starts_with(found) {
