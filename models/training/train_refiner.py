@@ -1,6 +1,6 @@
 """Trains the residual refiner of an image pack.
 
-    python train_refiner.py --data work/corpus/train --state work/refiner --out work/refiner/out --squeeze lpips_squeeze.onnx [--minutes 9]
+    python train_refiner.py --data work/corpus/train --state work/refiner --out work/refiner/out --squeeze lpips_squeeze.onnx --vgg vgg16.safetensors [--minutes 9]
 
 First flow matching at random times between the decoded picture plus noise and the original, then the sampler itself: 1, 2 or 5
 steps unrolled, with the loss on what comes out, so that training and decoding agree. Rungs of the ladder are drawn as the configuration
@@ -9,7 +9,7 @@ says. The state folder holds the last checkpoint; a run that finds one goes on f
 
 import torch
 
-from losses import Discriminator, LpipsSqueeze
+from losses import Discriminator, LpipsSqueeze, LpipsVgg
 from refiner_model import Refiner, condition, refine
 from trainer import Trainer, arguments
 
@@ -19,7 +19,8 @@ class RefinerTrainer(Trainer):
 
     def __init__(self, args):
         super().__init__(args, lambda model, image: Refiner(image.dim, model["widths"]), {"judge": Discriminator()})
-        self.perceptual = LpipsSqueeze(args.squeeze).to(self.device, memory_format=torch.channels_last)
+        place = lambda module: module.to(self.device, memory_format=torch.channels_last)
+        self.perceptual, self.vgg = place(LpipsSqueeze(args.squeeze)), place(LpipsVgg(args.vgg))
 
     @torch.no_grad()
     def material(self, bank, count: int):
@@ -59,7 +60,9 @@ class RefinerTrainer(Trainer):
                 steps = 1 if draw < schedule["one_step"] else 2 if draw < schedule["one_step"] + schedule["two_steps"] else 5
                 made = refine(self.model, decoded, noise, latent, rate, steps)
                 terms = {"steps": steps, "l1": (made - real).abs().mean(), "squeeze": self.perceptual(made, real)}
-                total = loss["l1"] * terms["l1"] + loss["lpips_squeeze"] * terms["squeeze"]
+                pick = torch.randperm(len(made), device=self.device)[: loss["vgg_crops"]]
+                terms["vgg"] = self.vgg(made[pick], real[pick])
+                total = loss["l1"] * terms["l1"] + loss["lpips_squeeze"] * terms["squeeze"] + loss["lpips_vgg"] * terms["vgg"]
                 since = self.progress["step"] - self.progress["second_from"] - loss["adversarial_from"]
                 ramp = min(1.0, max(0.0, since / loss["adversarial_ramp"])) if loss["adversarial"] else 0.0
                 judge = self.modules["judge"]
@@ -75,12 +78,12 @@ class RefinerTrainer(Trainer):
 
     @torch.no_grad()
     def judge_text(self, bank) -> str:
-        """LPIPS-SqueezeNet of the averaged refiner after 0, 1, 2 and 5 steps."""
+        """LPIPS-SqueezeNet and -VGG of the averaged refiner after 0, 1, 2 and 5 steps."""
         real, decoded, noise, latent, rate = self.material(bank, self.config["schedule"]["batch"])
         with self.autocast():
             made = {0: decoded} | {steps: refine(self.mean, decoded, noise, latent, rate, steps) for steps in (1, 2, 5)}
-            return "after steps " + ", ".join(f"{steps}: {self.perceptual(x, real):.4f}" for steps, x in made.items())
+            return "after steps " + ", ".join(f"{steps}: {self.perceptual(x, real):.4f} and {self.vgg(x, real):.4f}" for steps, x in made.items())
 
 
 if __name__ == "__main__":
-    RefinerTrainer(arguments(__doc__, "refiner.toml")).run()
+    RefinerTrainer(arguments(__doc__, "refiner.toml", vgg="VGG of shift-tolerant LPIPS, as losses.py writes it")).run()

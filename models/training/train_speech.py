@@ -18,7 +18,7 @@ import numpy as np
 import soundfile
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from speech_losses import Judges, LoudnessLoss, SpectralLoss, fooling, judging
 from speech_model import SpeechModel
@@ -37,6 +37,7 @@ def arguments():
     parser.add_argument("--save-every", type=float, default=120.0, metavar="SECONDS")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--warm", type=Path, help="published weights to start from when there is no checkpoint")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="overrides the configuration")
     return parser.parse_args()
 
@@ -98,6 +99,13 @@ class Trainer:
                 getattr(self, name).load_state_dict(state[name])
             self.progress = state["progress"]
             print(f"resumed: {self.progress}", flush=True)
+        elif args.warm:
+            weights = {k: v.float() for k, v in load_file(args.warm).items()}
+            for model in (self.model, self.mean):
+                model.load_state_dict(weights, strict=False)
+                for book in model.vq.levels:
+                    book.total.copy_(book.nodes)
+            self.progress["grown"] = True
         self.encode, self.decode, self.judge = self.model.enc, self.model.dec, self.judges
         if args.compile:
             torch._dynamo.config.suppress_errors = True

@@ -291,7 +291,8 @@ impl Codec<Speech> for Voice {
             lambda: self.codec.search_lambda(),
             ..Default::default()
         };
-        Ok(self.codec.encode(&original.to_sound(), &options).map_err(unheard)?.bytes)
+        let sound = tessera_audio::io::resample(original.to_sound(), self.codec.rate()).map_err(unheard)?;
+        Ok(self.codec.encode(&sound, &options).map_err(unheard)?.bytes)
     }
 
     fn decode(&mut self, file: &[u8]) -> Result<Speech> {

@@ -65,7 +65,7 @@ fn speech(report: &Path, ours: &Value) -> Fallible<String> {
     let mut text = format!("{}\n\n| codec |", ours["description"].as_str().unwrap_or_default());
     METRICS.iter().for_each(|(_, title)| text.push_str(&format!(" {title} |")));
     writeln!(text, "\n|---|{}", "--:|".repeat(METRICS.len()))?;
-    for codec in [OURS, "codec2", "opus"] {
+    for codec in [OURS, "codec2", "opus", "pcm"] {
         let found = results(report, codec)?;
         let found = &found["results"];
         for (row, rate) in found["rate"].as_array().ok_or("results without rates")?.iter().enumerate() {

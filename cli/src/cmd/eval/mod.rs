@@ -55,7 +55,7 @@ const DEFAULT_CODEC: &str = "tessera";
   tessera eval scans/ --steps 8,10,12                   point clouds of so many bits a coordinate beside Draco
 
 Anchors for pictures: jpeg, webp; avif-aom, avif-svt and jxl in builds with FFmpeg's libraries (cargo feature ffmpeg).
-Anchors for sounds, in such builds: opus, codec2. Sounds are measured as one channel at 16 kHz.
+Anchors for sounds: opus, codec2 in such builds, and pcm, the original itself. Sounds are measured as one channel at 16 kHz.
 Anchors for videos, in such builds: x264, x265, svt-av1, half-svt-av1. Of a video the first 96 frames are coded, at most 640 x 360; anchors are
 bare streams without a container, our files whole.
 Anchors for meshes: decimate-draco; for point clouds: draco, both by the programs draco_encoder and draco_decoder; for splats: spz.

@@ -7,11 +7,13 @@ mod draco;
 #[cfg(feature = "ffmpeg")]
 mod ffmpeg;
 mod jpeg;
+mod pcm;
 mod spz;
 mod webp;
 
 pub use draco::Draco;
 pub use jpeg::Jpeg;
+pub use pcm::Pcm;
 pub use spz::Spz;
 pub use webp::WebP;
 
@@ -80,7 +82,7 @@ pub fn by_name(name: &str) -> Result<Box<dyn Codec>> {
 }
 
 /// Names of all anchors for speech, whether they are at hand or not.
-pub const SPEECH_NAMES: &[&str] = &["opus", "codec2"];
+pub const SPEECH_NAMES: &[&str] = &["opus", "codec2", "pcm"];
 
 /// An anchor for speech by its name.
 ///
@@ -92,6 +94,7 @@ pub fn speech_by_name(name: &str) -> Result<Box<dyn Codec<Speech>>> {
         "opus" => Ok(Box::new(Opus::new()?)),
         #[cfg(feature = "ffmpeg")]
         "codec2" => Ok(Box::new(Codec2::new()?)),
+        "pcm" => Ok(Box::new(Pcm)),
         name => Err(not_at_hand(name, SPEECH_NAMES)),
     }
 }
