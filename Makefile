@@ -155,10 +155,9 @@ bench-geometry: $(SCANS) ## dense clouds without loss, and meshes in 0.4 to 4 kB
 	$(CARGO) run --release --locked --quiet -p tessera-geometry --example meshes -- $(SCANS)/*.ply
 
 # PACK is a geometry pack; the furniture is the tenth that none is trained on.
-PACK ?=
+PACK ?= models/packs/geometry-surface.tpack
 SHAPES = $(EVAL)/shapes
 bench-surfaces: $(SCANS) $(SHAPES) ## meshes as tokens of PACK=geometry.tpack beside fewer triangles, at equal bytes, from written files
-	@test -n "$(PACK)" || { echo "name a geometry pack: make bench-surfaces PACK=geometry.tpack"; exit 1; }
 	$(CARGO) run --release --locked --quiet -p tessera-geometry --example surfaces -- $(PACK) $(SCANS)/*.ply
 	$(CARGO) run --release --locked --quiet -p tessera-geometry --example surfaces -- $(PACK) $(SHAPES)/heldout/*.obj
 

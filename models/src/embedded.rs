@@ -6,4 +6,6 @@ pub(crate) const PACKS: &[&[u8]] = &[
     include_bytes!("../packs/image-f16-masked.tpack"),
     include_bytes!("../packs/video-f16.tpack"),
     include_bytes!("../packs/speech-16k.tpack"),
+    include_bytes!("../packs/music-24k.tpack"),
+    include_bytes!("../packs/geometry-surface.tpack"),
 ];

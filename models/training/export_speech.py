@@ -14,7 +14,8 @@ from pathlib import Path
 
 import onnx
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save
 
 import pack
 import weights
@@ -53,11 +54,14 @@ def main():
     parser.add_argument("--version", required=True)
     parser.add_argument("--summary", default="Speech at 480 to 1,920 bit/s, 16 kHz, causal: 80 frames a second of two levels of nested 4096-entry codebooks.")
     parser.add_argument("--bits", type=int, help="bits of a frame that files have by default; without it, those that half of every batch trained at")
+    parser.add_argument("--levels", type=int, help="leave out the levels above so many")
     parser.add_argument("--search-lambda", type=float, default=0.0)
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--archive", type=Path)
     args = parser.parse_args()
     shape, state = tomllib.loads(args.config.read_text())["model"], load_file(args.weights)
+    shape["levels"] = args.levels or shape["levels"]
+    state = {k: v for k, v in state.items() if not k.startswith("vq.levels.") or int(k.split(".")[2]) < shape["levels"]}
     model = SpeechModel(shape).eval()
     missing, unexpected = model.load_state_dict({k: v.float() for k, v in state.items()}, strict=False)
     if unexpected or any(not k.endswith((".count", ".total")) for k in missing):
@@ -70,7 +74,9 @@ def main():
         print(f"{name}: {len(parts[name])} bytes, worst relative weight error {max(errors.values()):.4f}")
     parts["codebook.safetensors"] = weights.codebook(state, shape["levels"])
     if args.prior:
-        parts["prior.safetensors"] = args.prior.read_bytes()
+        with safe_open(args.prior, "pt") as prior:
+            kept = {k: prior.get_tensor(k) for k in prior.keys() if int(k[1 : k.index(".")]) < shape["levels"]}
+            parts["prior.safetensors"] = save(kept, prior.metadata())
     parts["MODEL_CARD.md"] = args.card.read_bytes()
     manifest = {
         "format": 1, "id": args.id, "version": args.version, "modality": "audio", "licence": "MIT OR Apache-2.0",

@@ -47,8 +47,8 @@ pub const MAX_INPUT_BYTES: u64 = 1 << 31;
 /// Reads PNG, JPEG, WebP, TIFF, BMP and the first frame of GIF; WAV, FLAC, MP3, AAC, Ogg Vorbis, AIFF, CAF and the sound of MP4
 /// and Matroska; PLY, OBJ, STL, glTF and XYZ; splats as PLY and SPZ. What a file holds is told by its content. A file becomes FILE.tsr beside it or what -o names; a
 /// folder is walked and mirrored into the folder that -o names. In a folder of several media, options for one leave the others alone.
-/// Shapes need neither a model pack nor ONNX Runtime. Of a mesh, as many triangles are kept as its size or quality allows, or, with a geometry
-/// pack and a size, it becomes tokens where that is nearer; of Gaussian splats all that show, as finely as that.
+/// Shapes need neither a model pack nor ONNX Runtime. Of a mesh, as many triangles are kept as its size or quality allows, or, with ONNX Runtime
+/// and a size below 600 bytes, it becomes tokens of a geometry pack where that is nearer; of Gaussian splats all that show, as finely as that.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("target").args(["quality", "bpp", "size", "rung"])))]
 #[command(after_help = "Examples:
