@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tessera_audio::AudioCodec;
+use tessera_geometry::SurfaceCodec;
 use tessera_image::{CodecOptions, DecodeOptions, EncodeOptions, ImageCodec, Picture, Target};
 use tessera_models::Pack;
 use tessera_video::VideoCodec;
@@ -36,6 +37,7 @@ pub struct Shapes {
     name: String,
     form: Form,
     steps: Vec<f64>,
+    surfaces: Option<Arc<SurfaceCodec>>,
 }
 
 impl Shapes {
@@ -47,7 +49,13 @@ impl Shapes {
             Form::Splats => SPLAT_QUALITIES,
         };
         let steps = if steps.is_empty() { usual } else { steps };
-        Self { name: name.to_owned(), form, steps: steps.to_vec() }
+        Self { name: name.to_owned(), form, steps: steps.to_vec(), surfaces: None }
+    }
+
+    /// With a geometry pack for surfaces of meshes.
+    pub fn with_surfaces(mut self, surfaces: Option<Arc<SurfaceCodec>>) -> Self {
+        self.surfaces = surfaces.filter(|_| self.form == Form::Mesh);
+        self
     }
 }
 
@@ -62,7 +70,14 @@ impl Codec<Solid> for Shapes {
             Form::Cloud => "by bits of a coordinate",
             Form::Splats => "by quality",
         };
-        format!("tessera {}, {} without a pack, {by}", env!("CARGO_PKG_VERSION"), self.form.name())
+        let pack = match &self.surfaces {
+            Some(codec) => {
+                let hash: String = codec.pack().hash8().iter().map(|byte| format!("{byte:02x}")).collect();
+                format!("pack {} ({hash}) where that is nearer", codec.pack().id())
+            }
+            None => "without a pack".to_owned(),
+        };
+        format!("tessera {}, {} {pack}, {by}", env!("CARGO_PKG_VERSION"), self.form.name())
     }
 
     fn extension(&self) -> &str {
@@ -86,12 +101,13 @@ impl Codec<Solid> for Shapes {
             Form::Cloud => EncodeOptions { precision: Precision::Bits(rate.value as u8), ..usual },
             Form::Splats => EncodeOptions { target: Target::Quality(rate.value), ..usual },
         };
-        let encoded = tessera_geometry::encode(original.shape(), &options);
+        let encoded = tessera_geometry::encode_with(original.shape(), &options, self.surfaces.as_deref());
         Ok(encoded.map_err(|error| Error::Failed(error.to_string()))?.bytes)
     }
 
     fn decode(&mut self, file: &[u8]) -> Result<Solid> {
-        let decoded = tessera_geometry::decode(file, &tessera_geometry::DecodeOptions::default());
+        let options = tessera_geometry::DecodeOptions::default();
+        let decoded = tessera_geometry::decode_with(file, &options, self.surfaces.as_deref());
         Solid::new(decoded.map_err(|error| Error::Failed(error.to_string()))?.shape)
     }
 }

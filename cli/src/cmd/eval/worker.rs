@@ -4,7 +4,7 @@ use std::io;
 
 use clap::Args;
 use tessera_eval::{
-    Clip, Error, Form, Speech,
+    Clip, Error, Form, Solid, Speech,
     anchors::{self, AtRates, Codec},
     ours::{Image, Shapes, Video, Voice},
     run::serve,
@@ -60,7 +60,7 @@ impl Worker {
         if let Some(form) = self.shape {
             let codec = match anchors::shape_names(form).contains(&self.codec.as_str()) {
                 true => self.chosen(anchors::shape_by_name(form, &self.codec)),
-                false => Ok(Box::new(Shapes::new(&self.codec, form, &self.steps)) as Box<dyn Codec<_>>),
+                false => self.shapes(form).map_err(|failure| Error::Failed(failure.to_string())),
             };
             return serve(codec, io::stdin().lock(), io::stdout().lock()).map_err(gone);
         }
@@ -87,6 +87,18 @@ impl Worker {
 
     fn chosen<M: 'static>(&self, anchor: Anchor<M>) -> Anchor<M> {
         Ok(Box::new(AtRates::new(anchor?, &self.anchor_rates)?))
+    }
+
+    fn shapes(&self, form: Form) -> Result<Box<dyn anchors::Codec<Solid>>> {
+        let shared = Shared::new(&self.models, &self.runtime, 1)?;
+        let name = (self.codec != DEFAULT_CODEC).then_some(self.codec.as_str());
+        let pack = shared.surface_pack(name)?.filter(|_| form == Form::Mesh);
+        let surfaces = match pack.map(|pack| shared.surface_codec(&pack)).transpose() {
+            // The report says that it was without a pack.
+            Err(_) if name.is_none() => None,
+            surfaces => surfaces?,
+        };
+        Ok(Box::new(Shapes::new(&self.codec, form, &self.steps).with_surfaces(surfaces)))
     }
 
     fn voice(&self) -> Result<Box<dyn anchors::Codec<Speech>>> {
