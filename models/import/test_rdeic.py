@@ -300,6 +300,25 @@ class Rdeic(Case):
         self.assertLessEqual(worst, 1e-4)
         return worst
 
+    def test_pull_installs_both_packs_or_neither(self):
+        pull, home = self.published("rdeic", 'needs = ["--rdeic", "--photos"]\n', {"checkpoint": "sd.ckpt"})
+        done = run(*pull, "--", "--photos", "here", code=2, env=home)
+        self.assertIn("its importer needs --rdeic", done.stderr)
+        models = self.root / "data/tessera/models"
+        (models / "mine-refiner").mkdir(parents=True)
+        own = ("--", "--rdeic", self.own, *self.more)
+        done = run(*pull, *own, code=1, env=home)
+        self.assertIn("mine-refiner", done.stderr)
+        self.assertEqual([path.name for path in models.iterdir()], ["mine-refiner"])
+        (models / "mine-refiner").rmdir()
+        report = json.loads(run(*pull, "--json", *own, env=home).stdout)
+        self.assertEqual((report["pack"]["id"], [pack["id"] for pack in report["additions"]]), ("mine", ["mine-refiner"]))
+        self.assertEqual(sorted(path.name for path in models.iterdir()), ["mine", "mine-refiner"])
+        source = self.png("pulled.png", photo("face.jpg", 64, 48))
+        run(test_images.PROGRAM, "encode", "--pack", "mine", source, "--models", models)
+        run(test_images.PROGRAM, "decode", "--refine", "2", "-o", self.root / "back.png", source.with_suffix(".tsr"), "--models", models)
+        self.assertEqual(Image.open(self.root / "back.png").size, (64, 48))
+
     def test_the_empty_prompt_is_that_of_the_checkpoint_and_folding_it_changes_nothing(self):
         text = self.network.cond_stage_model.model
         embedding = text.empty()
