@@ -120,7 +120,7 @@ fn manifests_and_graphs_that_make_no_sense_are_refused_in_words() {
         // One graph makes other corrections than the other takes; the latent has other components than the graphs say.
         ("control = \"control.onnx\"", "control = \"paint.onnx\"", "inputs and"),
         ("unet = \"unet.onnx\"", "unet = \"paint.onnx\"", "none are corrections"),
-        ("channels = 4", "channels = 3", "unet.onnx"),
+        ("channels = 4", "channels = 3", "control.onnx"),
         ("cell = 2", "cell = 3", "began with a latent and a hint of shape"),
     ] {
         std::fs::write(&path, text.replace(from, to)).unwrap();
