@@ -87,7 +87,8 @@ def random() -> rdeic_network.Published:
     spread(compression.encoder.g_a[8], lambda: compression.encoder.g_a(features), 1.5)
     hyper = lambda: compression.hyper_enc.hyper_enc(compression.encoder.g_a(features))
     vectors = hyper()[0].flatten(1).T
-    compression.quantize.embedding.weight.copy_(vectors[torch.randint(len(vectors), (SMALL.codes,))] + 0.3 * vectors.std() * torch.randn(SMALL.codes, SMALL.hyper))
+    table = compression.quantize.embedding.weight
+    table.copy_(vectors[torch.randint(len(vectors), (SMALL.codes,))] + 0.3 * vectors.std() * torch.randn(SMALL.codes, SMALL.hyper))
     latents = network.latents(image)
     spread(compression.out, lambda: network.start(latents)[:, : sd.LATENT], 1.0)
     network.first_stage_model.decoder.conv_out.weight *= 0.3 / network.decode(latents).std()
@@ -106,7 +107,8 @@ def publish(network: rdeic_network.Published, folder: Path) -> tuple[Path, Path]
     state = {name: value.clone() for name, value in network.state_dict().items()}
     own = {name: value for name, value in state.items() if name.startswith(rdeic.OWN)}
     base = {name: value for name, value in state.items() if name not in own} | {"betas": torch.rand(1000), "logvar": torch.zeros(1000)}
-    own |= {"preprocess_model.gaussian_conditional._quantized_cdf": torch.zeros(4, 5, dtype=torch.int32), "preprocess_model.gaussian_conditional.scale_table": torch.rand(4)}
+    own |= {"preprocess_model.gaussian_conditional._quantized_cdf": torch.zeros(4, 5, dtype=torch.int32)}
+    own |= {"preprocess_model.gaussian_conditional.scale_table": torch.rand(4)}
     own |= {"preprocess_model.quantize.embed_prob": torch.rand(SMALL.codes), "perceptual_loss.net.lin0.weight": torch.rand(3)}
     paths = folder / "sd.ckpt", folder / "rdeic_2_step2.ckpt"
     for path, tensors in zip(paths, (base, own)):
@@ -210,7 +212,8 @@ class Rdeic(Case):
 
     def test_pictures_are_those_of_pytorch_after_0_2_and_5_steps(self):
         said = self.make()
-        for part, tensors in (("betas", 1), ("logvar", 1), ("perceptual_loss.net", 1), ("preprocess_model.gaussian_conditional", 2), ("preprocess_model.quantize", 1)):
+        left_out = ("betas", 1), ("logvar", 1), ("perceptual_loss.net", 1), ("preprocess_model.gaussian_conditional", 2), ("preprocess_model.quantize", 1)
+        for part, tensors in left_out:
             self.assertIn(f"left out: {part}, {tensors} tensors", said)
         self.tessera("models", "verify", "small")
         self.tessera("models", "verify", "small-refiner")
