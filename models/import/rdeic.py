@@ -159,21 +159,23 @@ Paper: Li et al., RDEIC: Accelerating Diffusion-Based Extreme Image Compression 
 ## Licence of the weights: {licence}
 """
 
-IMAGE = """Its latents of {dim} numbers for every 16x16 pixels are those that the published decoder would see: rounded around what codes of 64x64 pixels and contexts
-say of them. They are quantised by {levels} residual levels of nested codebooks of {codes} entries, fitted to {count} of them from {photos} photos. These codebooks
-and an integer prior take the place of the published entropy coder, whose probabilities come from floating-point networks: rates are not the published ones.
+IMAGE = """Its latents of {dim} numbers for every 16x16 pixels are those that the published decoder would see: rounded around what codes of 64x64
+pixels and contexts say of them. They are quantised by {levels} residual levels of nested codebooks of {codes} entries, fitted to {count} of
+them from {photos} photos. These codebooks and an integer prior take the place of the published entropy coder, whose probabilities come from
+floating-point networks: rates are not the published ones.
 
 The prior has not been trained: it knows how often the photos take each branch and learns the rest from each picture.
 
-The decoder paints the latent that the tokens say, without diffusion; `{id}-refiner` adds that. Pictures of up to {whole} positions are seen whole, which is
-exact. Larger ones are seen in windows: an approximation, since attention and group norms then see one window."""
+The decoder paints the latent that the tokens say, without diffusion; `{id}-refiner` adds that. Pictures of up to {whole} positions are seen
+whole, which is exact. Larger ones are seen in windows: an approximation, since attention and group norms then see one window."""
 
-REFINER = """It adds to the image pack `{id}` ({base}). Diffusion begins at step {relay} of {times} with the latent that the tokens say plus noise, and takes {steps}
-steps, down to time 0. The published checkpoints are fine-tuned for a fixed number of steps, which their names tell; the other number runs, and is not
-what they were tuned for.
+REFINER = """It adds to the image pack `{id}` ({base}). Diffusion begins at step {relay} of {times} with the latent that the tokens say plus noise, and
+takes {steps} steps, down to time 0. The published checkpoints are fine-tuned for a fixed number of steps, which their names tell; the other
+number runs, and is not what they were tuned for.
 
-The prompt is the empty one, whose embedding is in the graphs. Weights of two and more axes are in half precision. Pictures of up to {whole} positions, 512x512
-pixels, are seen whole; larger ones in windows of that size that overlap, each of which goes through all steps by itself: an approximation."""
+The prompt is the empty one, whose embedding is in the graphs. Weights of two and more axes are in half precision. Pictures of up to {whole}
+positions, 512x512 pixels, are seen whole; larger ones in windows of that size that overlap, each of which goes through all steps by itself:
+an approximation."""
 
 
 def beside(path: Path | None) -> Path | None:
@@ -201,7 +203,8 @@ def make(network: rdeic_network.Published, dropped: dict[str, int], relay: int, 
     parts = refiner_graphs(network)
     codes = f"{1 << args.depth:,}"
     text = card(
-        args.id, "RDEIC's tokens, codebooks fitted to photos", counted(network.first_stage_model, network.preprocess_model), IMAGE, dim=shape.dim, levels=args.levels,
+        args.id, "RDEIC's tokens, codebooks fitted to photos", counted(network.first_stage_model, network.preprocess_model), IMAGE,
+        dim=shape.dim, levels=args.levels,
         codes=codes, count=f"{len(vectors):,}", photos=len(crops), whole=image_pack.WHOLE_PIXELS // halves.stride**2,
     )  # fmt: skip
     summary = f"RDEIC on Stable Diffusion 2.1 without its diffusion: 16x16 pixels a token, {args.levels} levels of {codes} codes fitted to photos."
