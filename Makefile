@@ -8,7 +8,7 @@ FEATURES = $(if $(filter no,$(FFMPEG)),,--features tessera-cli/ffmpeg)
 TEST_FEATURES = $(if $(filter no,$(FFMPEG)),,--features tessera-tests/ffmpeg,tessera-video/ffmpeg)
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help setup build demo test test-rust test-browser test-import bench bench-live bench-large bench-memory bench-geometry bench-surfaces bench-shapes bench-splats eval eval-generative eval-speech eval-video lint deny clean
+.PHONY: help setup build demo test test-rust test-browser import-env test-import bench bench-live bench-large bench-memory bench-geometry bench-surfaces bench-shapes bench-splats eval eval-generative eval-speech eval-video lint deny clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,15 +44,18 @@ test-browser: ## the pages of a report and of the live server and a decoded vide
 	$(CARGO) test --locked -p tessera-serve --test live -- --ignored
 	$(if $(filter no,$(FFMPEG)),,$(CARGO) test --locked -p tessera-tests --features ffmpeg --test e2e browser -- --ignored)
 
-# Not part of `make test`: PyTorch is large. IMPORT keeps its environment.
+# Not part of `make test`: PyTorch is large; .ci/run runs it before. IMPORT keeps its environment. The program is that of the tests.
 IMPORT ?= target/import
-test-import: setup ## checkpoints of random weights through importers and program, beside PyTorch
+import-env:
 	@[ -x $(IMPORT)/bin/python ] || python3 -m venv $(IMPORT)
 	$(IMPORT)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(IMPORT)/bin/python -m pip install --quiet --disable-pip-version-check --group models/pyproject.toml:import
-	$(CARGO) build --release --locked -p tessera-cli $(FEATURES)
-	$(IMPORT)/bin/python -W ignore models/import/test_images.py target/release/tessera
-	$(IMPORT)/bin/python -W ignore models/import/test_wavtokenizer.py target/release/tessera
+
+test-import: setup import-env ## checkpoints of random weights through importers and program, beside PyTorch
+	$(CARGO) build --workspace $(TEST_FEATURES) --locked --bin tessera
+	$(IMPORT)/bin/python -W ignore models/import/test_images.py target/debug/tessera
+	$(IMPORT)/bin/python -W ignore models/import/test_rdeic.py target/debug/tessera
+	$(IMPORT)/bin/python -W ignore models/import/test_wavtokenizer.py target/debug/tessera
 
 bench: setup ## criterion benches: whole encode and decode, token coding
 	$(CARGO) bench --locked -p tessera-tests

@@ -114,11 +114,15 @@ class Encoder(nn.Module):
         self.mid, self.norm_out = Middle(widths[-1]), norm(widths[-1])
         self.conv_out = nn.Conv2d(widths[-1], shape.latent * (1 if shape.codes else 2), 3, padding=1)
 
-    def forward(self, x):
+    def features(self, x):
+        """What the last convolution sees."""
         x = self.conv_in(x)
         for level in self.down:
             x = level(x)
-        return self.conv_out(F.silu(self.norm_out(self.mid(x))))
+        return F.silu(self.norm_out(self.mid(x)))
+
+    def forward(self, x):
+        return self.conv_out(self.features(x))
 
 
 class Decoder(nn.Module):

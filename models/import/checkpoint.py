@@ -5,6 +5,7 @@ from pathlib import Path
 
 import onnx
 import torch
+from onnx import helper, numpy_helper
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
@@ -71,12 +72,36 @@ def sides(state: dict[str, torch.Tensor], name: str, what: str) -> tuple[int, ..
     return tuple(state[name].shape)
 
 
-def graph(module: nn.Module, example: torch.Tensor, ports: tuple[str, str], axes: dict[str, dict[int, str]]) -> bytes:
-    """A module as ONNX, the same bytes every time."""
-    buffer = io.BytesIO()
-    torch.onnx.export(module.eval(), (example,), buffer, input_names=[ports[0]], output_names=[ports[1]], dynamic_axes=axes, opset_version=OPSET, dynamo=False)
+def graph(module: nn.Module, examples: tuple[torch.Tensor, ...], ports: tuple[list[str], list[str]], axes: dict[str, dict[int, str]], half=False) -> bytes:
+    """A module as ONNX, the same bytes every time. With `half`, weights are stored in half precision, which the runtime widens once."""
+    buffer, (inputs, outputs) = io.BytesIO(), ports
+    torch.onnx.export(
+        module.eval(), examples, buffer, input_names=inputs, output_names=outputs, dynamic_axes=axes, opset_version=OPSET, dynamo=False,
+        export_params=not half, do_constant_folding=not half,
+    )  # fmt: skip
     model = onnx.load_from_string(buffer.getvalue())
     model.doc_string, model.producer_name, model.producer_version = "", "tessera", ""
     for node in model.graph.node:
         node.doc_string = ""
+    if half:
+        give_weights(model, inputs, module.state_dict())
+    # A protobuf of 2 GB or more is one that nothing reads.
+    if model.ByteSize() >= 1 << 31:
+        raise Misfit(f"a graph of it takes {model.ByteSize()} bytes, where ONNX ends at {1 << 31}")
     return model.SerializeToString()
+
+
+def give_weights(model: onnx.ModelProto, inputs: list[str], weights: dict[str, torch.Tensor]):
+    """Puts into a graph what it was exported without. Vectors keep their precision."""
+    widened = []
+    for port in [port for port in model.graph.input if port.name not in inputs]:
+        value = weights[port.name]
+        narrow = value.ndim >= 2 and value.is_floating_point()
+        name = port.name + ".half" if narrow else port.name
+        model.graph.initializer.append(numpy_helper.from_array((value.half() if narrow else value).numpy(), name))
+        model.graph.input.remove(port)
+        if narrow:
+            widened.append(helper.make_node("Cast", [name], [port.name], to=onnx.TensorProto.FLOAT))
+    nodes = [*widened, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)

@@ -98,7 +98,7 @@ class Halves(nn.Module):
         for name, run, ports in (("encoder", self.encode, ("image", "latent")), ("decoder", self.decode, ("latent", "image"))):
             axes = {ports[0]: {2: "height", 3: "width"}, ports[1]: {2: "out_height", 3: "out_width"}}
             with torch.no_grad():
-                parts[f"{name}.onnx"] = checkpoint.graph(Half(self, run), examples[name], ports, axes)
+                parts[f"{name}.onnx"] = checkpoint.graph(Half(self, run), (examples[name],), ([ports[0]], [ports[1]]), axes)
         return parts
 
 
@@ -256,8 +256,8 @@ def tune(halves: Halves, levels: list[torch.Tensor], crops: list[torch.Tensor], 
     halves.requires_grad_(False).to("cpu")
 
 
-def write(halves: Halves, levels: list[torch.Tensor], usage: list[torch.Tensor], search_lambda: float, summary: str, card: str, args):
-    """Writes the pack."""
+def write(halves: Halves, levels: list[torch.Tensor], usage: list[torch.Tensor], search_lambda: float, summary: str, card: str, args) -> str:
+    """Writes the pack; returns what additions call it."""
     depth, stride = len(levels[0]).bit_length() - 2, halves.stride
     parts = halves.graphs()
     parts["codebook.safetensors"] = save({f"level{i}": nodes.float().contiguous() for i, nodes in enumerate(levels)})
@@ -273,4 +273,4 @@ def write(halves: Halves, levels: list[torch.Tensor], usage: list[torch.Tensor],
     whole = {
         "exact_tokens": WHOLE_PIXELS // stride**2, "window_tokens": WINDOW_SIDE // stride, "margin_tokens": math.ceil(MARGIN_SIDE / stride),
     }  # fmt: skip
-    pack.write(manifest, {"image": section, "image.whole": whole}, parts, args.out, args.archive)
+    return pack.write(manifest, {"image": section, "image.whole": whole}, parts, args.out, args.archive)

@@ -143,6 +143,21 @@ class Case(unittest.TestCase):
     def imported(self, script: str, source: Path, pack: str, *arguments) -> str:
         return run(sys.executable, "-W", "ignore", HERE / f"{script}.py", source, "--id", pack, "--out", self.root / "packs" / pack, *arguments).stdout
 
+    def published(self, importer: str, more: str, files: dict[str, str]) -> tuple[tuple, dict]:
+        """A server on the loopback interface that has the files, and a registry that names them: the command that pulls them, and its environment."""
+        quiet = type("Quiet", (http.server.SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
+        handler = lambda *arguments: quiet(*arguments, directory=self.root)
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.addCleanup(server.shutdown)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        entry = 'format = 1\n[[model]]\nname = "mine"\nmodality = "image"\nsummary = "S."\nlicence = "CC0-1.0"\nlicence_url = "https://example.org"\n'
+        entry += f'importer = "{importer}"\n{more}'
+        for role, name in files.items():
+            entry += f'[[model.file]]\nrole = "{role}"\nname = "{name}"\nurl = "http://127.0.0.1:{server.server_port}/{name}"\n'
+        (self.root / "registry.toml").write_text(entry)
+        home = {**os.environ, "HOME": str(self.root), "XDG_CACHE_HOME": str(self.root / "cache"), "XDG_DATA_HOME": str(self.root / "data"), "NO_PROXY": "127.0.0.1"}
+        return (PROGRAM, "models", "pull", "mine", "--registry", self.root / "registry.toml", "--yes", "--trust", "--python", sys.executable), home
+
     def png(self, name: str, pixels: np.ndarray) -> Path:
         path = self.root / name
         Image.fromarray(pixels).save(path)
@@ -343,17 +358,7 @@ class Vqgan(Case):
         self.assertEqual((sorted(self.root.iterdir()), harm.exists()), (before, False))
 
     def test_pull_downloads_imports_and_installs(self):
-        quiet = type("Quiet", (http.server.SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
-        handler = lambda *arguments: quiet(*arguments, directory=self.root)
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.addCleanup(server.shutdown)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        entry = 'format = 1\n[[model]]\nname = "mine"\nmodality = "image"\nsummary = "S."\nlicence = "CC0-1.0"\nlicence_url = "https://example.org"\nimporter = "vqgan"\n'
-        for role, name in (("checkpoint", "last.ckpt"), ("config", "model.yaml")):
-            entry += f'[[model.file]]\nrole = "{role}"\nname = "{name}"\nurl = "http://127.0.0.1:{server.server_port}/{name}"\n'
-        (self.root / "registry.toml").write_text(entry)
-        home = {**os.environ, "HOME": str(self.root), "XDG_CACHE_HOME": str(self.root / "cache"), "XDG_DATA_HOME": str(self.root / "data"), "NO_PROXY": "127.0.0.1"}
-        pull = (PROGRAM, "models", "pull", "mine", "--registry", self.root / "registry.toml", "--yes", "--trust", "--python", sys.executable)
+        pull, home = self.published("vqgan", "", {"checkpoint": "last.ckpt", "config": "model.yaml"})
         # A config of another network: the importer's words reach the user on one line, and nothing is installed.
         config = (self.root / "model.yaml").read_text()
         (self.root / "model.yaml").write_text(config.replace("ch: 32", "ch: 64"))

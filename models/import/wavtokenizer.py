@@ -128,7 +128,7 @@ def graph(network: WavTokenizer, name: str) -> bytes:
     example = torch.randn(1, 7 * shape.hop + 3) if name == "encoder" else torch.randn(7, shape.latent)
     inputs, outputs = {"encoder": ("samples", "features"), "tail": ("features", "latent"), "decoder": ("latent", "spectrum")}[name]
     axes = {inputs: {1 if name == "encoder" else 0: "in"}, outputs: {0: "out"}}
-    return checkpoint.graph(Part(), example, (inputs, outputs), axes)
+    return checkpoint.graph(Part(), (example,), ([inputs], [outputs]), axes)
 
 
 def tables(codebook: torch.Tensor) -> bytes:

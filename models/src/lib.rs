@@ -11,7 +11,7 @@
 //! [`Store`] finds packs (a folder, the user's packs, those built into the program), [`Pack`] verifies and reads one,
 //! [`runtime`] finds and loads the ONNX Runtime library, [`Session`] runs a graph, [`StepSession`] one that goes frame by
 //! frame, [`ArraySession`] one of any one array, [`ConditionedSession`] one that is told something beside a picture,
-//! [`SurroundSession`] one over scattered blocks.
+//! [`SurroundSession`] one over scattered blocks, [`NoiseEstimator`] the two of a diffusion model.
 //!
 //! ```no_run
 //! use tessera_core::container::Modality;
@@ -30,6 +30,7 @@ mod embedded;
 mod error;
 #[cfg(feature = "fetch")]
 pub mod fetch;
+mod noise;
 mod pack;
 pub mod runtime;
 mod session;
@@ -38,10 +39,12 @@ mod store;
 mod surround;
 
 pub use error::{Error, Result};
+pub use noise::NoiseEstimator;
 pub use pack::{
     Addition, AudioPack, AudioSection, GeometryPack, GeometrySection, Graph, ImagePack, ImageSection, Manifest,
-    MaskedPack, MaskedSection, MetricInput, MetricSection, Pack, Part, PictureInput, RefinerPack, RefinerSection,
-    SoundFeatures, SoundInput, VideoPack, VideoSection, WholeGraphs, WholePictures, WholeSection,
+    MaskedPack, MaskedSection, MetricInput, MetricSection, Pack, Part, PictureInput, PixelSection, Refined,
+    RefinerGraphs, RefinerPack, RefinerSection, RelayGraphs, RelaySection, SoundFeatures, SoundInput, VideoPack,
+    VideoSection, WholeGraphs, WholePictures, WholeSection,
 };
 pub use session::{ArraySession, ConditionedSession, PairSession, Session};
 pub use step::StepSession;

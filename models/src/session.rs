@@ -158,11 +158,24 @@ impl ArraySession {
 
 /// A graph with as many inputs and outputs as `expected`.
 pub(crate) fn open(graph: &Graph, threads: usize, expected: (usize, usize)) -> Result<OrtSession> {
+    let session = open_any(graph, threads)?;
+    let ports = (session.inputs().len(), session.outputs().len());
+    if ports != expected {
+        let (inputs, outputs) = expected;
+        let error = format!("{} inputs and {} outputs where {inputs} and {outputs} belong", ports.0, ports.1);
+        return Err(does_not_load(graph, &error));
+    }
+    Ok(session)
+}
+
+/// A graph that cannot be used.
+pub(crate) fn does_not_load(graph: &Graph, error: &dyn std::fmt::Display) -> Error {
+    Error::Graph { graph: graph.name.clone(), what: format!("it does not load ({error})") }
+}
+
+/// A graph of any number of inputs and outputs.
+pub(crate) fn open_any(graph: &Graph, threads: usize) -> Result<OrtSession> {
     let runtime = runtime::load(None)?;
-    let cannot = |error: &dyn std::fmt::Display| Error::Graph {
-        graph: graph.name.clone(),
-        what: format!("it does not load ({error})"),
-    };
     let build = || -> ort::Result<OrtSession> {
         OrtSession::builder(runtime.environment())?
             .with_optimization_level(GraphOptimizationLevel::Level3)?
@@ -171,11 +184,5 @@ pub(crate) fn open(graph: &Graph, threads: usize, expected: (usize, usize)) -> R
             .with_quant_qdq(false)?
             .commit_from_memory(&graph.bytes)
     };
-    let session = build().map_err(|error| cannot(&error))?;
-    let ports = (session.inputs().len(), session.outputs().len());
-    if ports != expected {
-        let (inputs, outputs) = expected;
-        return Err(cannot(&format!("{} inputs and {} outputs where {inputs} and {outputs} belong", ports.0, ports.1)));
-    }
-    Ok(session)
+    build().map_err(|error| does_not_load(graph, &error))
 }

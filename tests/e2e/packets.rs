@@ -120,5 +120,13 @@ fn loss_of_pictures_prints_a_line_for_every_share_and_way() {
         assert!(psnr(&pair[1]) < psnr(&pair[0]), "{pair:?}");
         assert!(of(&pair[0], "bpp") > of(&rows[0], "bpp"), "packets cost bytes");
     }
+    // Coarse tokens can be healed, and that is measured beside them.
+    let coarse = json(
+        tessera(["loss", "--json", "--rung", "1x5", "--percent", "0", "--models"])
+            .arg(models.path())
+            .arg(sample("face.jpg")),
+    );
+    assert_eq!((coarse.len(), &coarse[0]["conceal"], &coarse[1]["conceal"]), (5, &"plain".into(), &"healed".into()));
+    assert!(of(&coarse[1], "bpp") == of(&coarse[0], "bpp") && psnr(&coarse[1]) != psnr(&coarse[0]), "{coarse:?}");
     fails(tessera(["loss"]).arg(sample("face.jpg")).arg(sample("speech.flac")), 2, "run of its own");
 }

@@ -97,7 +97,8 @@ pub struct Decode {
     #[arg(long, help_heading = "Sounds")]
     windowed: bool,
 
-    /// Steps of the residual refiner, 0 for none: more detail, no more bits. It is trained for 1, 2 and 5
+    /// Steps of the residual refiner, 0 for none: more detail, no more bits. Those of our own are trained for 1, 2 and 5; an imported RDEIC
+    /// takes 2 or 5
     #[arg(long, value_name = "STEPS", default_value_t = 0, help_heading = "Pictures", value_parser = clap::value_parser!(u8).range(..=i64::from(MAX_STEPS)))]
     refine: u8,
 

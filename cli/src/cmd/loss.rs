@@ -39,6 +39,7 @@ use crate::{
 ///
 /// Pictures are encoded at one rung, plain and with --resilient; packets of the resilient files are lost by chance and concealed by the masked-token model
 /// (where one is at hand), by the mean of neighbours and by repetition of the nearest. The table has bits per pixel, LPIPS (with a metric pack) and PSNR.
+/// At one level of less than full depth a row more says what healing (decode --heal) makes of the files that nothing is lost of.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   tessera loss speech/
@@ -46,6 +47,7 @@ use crate::{
   tessera loss speech/ --interleave 1,2,4 --repeat 0,4 --packet-ms 100 --bps 1100
   tessera stream decode call.tsr --lose 20 -o hurt.wav      to hear it
   tessera loss photos/ --percent 0,10,20,30                 pictures
+  tessera loss photos/ --rung 1x5 --percent 0               what healing makes of coarse tokens
   tessera decode photo.tsr --simulate-loss 20               to see it")]
 pub struct Loss {
     /// Sounds, or pictures, or folders of them

@@ -130,8 +130,7 @@ impl Tokenizer {
     pub(crate) fn tiling(&self, shape: LatentShape, usual: Tiling) -> Tiling {
         match self.parts.whole {
             None => usual,
-            Some(whole) if shape.len() <= whole.exact_tokens => Tiling::WHOLE,
-            Some(whole) => Tiling { window: whole.window_tokens, margin: whole.margin_tokens },
+            Some(whole) => Tiling::of_whole(whole, shape.len()),
         }
     }
 

@@ -48,9 +48,9 @@ pub struct Published {
     /// What the importer is told besides files, id and licence.
     #[serde(default)]
     pub arguments: Vec<String>,
-    /// An option of the importer that only whoever pulls can give, such as `--photos`.
+    /// Options of the importer that only whoever pulls can give, such as `--photos`.
     #[serde(default)]
-    pub needs: Option<String>,
+    pub needs: Vec<String>,
     /// Its files.
     #[serde(rename = "file")]
     pub files: Vec<Remote>,

@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 
-use super::{Graph, Pack, hex};
+use super::{Graph, Pack, RelayGraphs, RelaySection, hex};
 use crate::Result;
 
 /// What a refiner pack adds.
@@ -18,11 +18,32 @@ pub struct RefinerSection {
     pub dim: usize,
     /// Bits of one full level: the rate that is told as 0.
     pub depth: u8,
+    /// What is refined.
+    #[serde(flatten)]
+    pub refined: Refined,
+}
+
+/// What a refiner refines.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Refined {
+    /// Latents of an autoencoder, which it paints itself.
+    Latents {
+        /// How.
+        relay: RelaySection,
+    },
+    /// The decoded picture.
+    Pixels(PixelSection),
+}
+
+/// How decoded pictures are refined.
+#[derive(Clone, Debug, Deserialize)]
+pub struct PixelSection {
     /// Standard deviation of the noise added to samples from -1 to 1, at that rate.
     pub noise: f32,
     /// Bits per position that halve the noise.
     pub noise_halves: f32,
-    /// The graph, see [`RefinerPack::graph`].
+    /// The graph, see [`RefinerGraphs::Pixels`].
     pub graph: String,
 }
 
@@ -60,20 +81,29 @@ pub struct VideoSection {
     pub double: String,
 }
 
-/// The graph of a refiner pack and what it is run with.
+/// The graphs of a refiner pack and what they are run with.
 #[derive(Clone, Debug)]
 pub struct RefinerPack {
-    /// Pictures f32 [1,6,H,W] in [-1,1] (the one at this time, the decoded one), sides multiples of the stride, and condition f32
-    /// [1,dim+2,H/stride,W/stride] (latent, time from 0 to 1, rate as log2(bits per position / depth)) → the clean picture f32 [1,3,H,W].
-    pub graph: Graph,
+    /// The graphs.
+    pub graphs: RefinerGraphs,
     /// Its numbers.
     pub section: RefinerSection,
+}
+
+/// The graphs of a refiner pack.
+#[derive(Clone, Debug)]
+pub enum RefinerGraphs {
+    /// Pictures f32 [1,6,H,W] in [-1,1] (the one at this time, the decoded one), sides multiples of the stride, and condition f32
+    /// [1,dim+2,H/stride,W/stride] (latent, time from 0 to 1, rate as log2(bits per position / depth)) → the clean picture f32 [1,3,H,W].
+    Pixels(Graph, PixelSection),
+    /// Those of relay diffusion.
+    Latents(Box<RelayGraphs>),
 }
 
 /// The graph of a masked-token pack.
 #[derive(Clone, Debug)]
 pub struct MaskedPack {
-    /// f32 [1,dim+2,h,w] (latent or zeros, known bits of the first level over its depth, rate as [`RefinerPack::graph`] is told) → log odds f32
+    /// f32 [1,dim+2,h,w] (latent or zeros, known bits of the first level over its depth, rate as [`RefinerGraphs::Pixels`] is told) → log odds f32
     /// [1,2^depth,h,w] of a 1 at each inner node of the first level's tree in heap order; node 0 is unused.
     pub graph: Graph,
     /// Its numbers.
@@ -96,9 +126,17 @@ pub struct VideoPack {
 impl RefinerSection {
     /// Whether the numbers make sense.
     pub(super) fn fits(&self) -> bool {
-        let noise = self.noise.is_finite() && (0.0..=4.0).contains(&self.noise);
-        let halves = self.noise_halves.is_finite() && self.noise_halves >= 1.0;
-        self.stride == 16 && noise && halves && shape_fits(self.dim, self.depth) && is_hash(&self.base)
+        let refined = match &self.refined {
+            Refined::Latents { relay } => relay.fits(),
+            Refined::Pixels(pixels) => pixels.fits(),
+        };
+        self.stride == 16 && refined && shape_fits(self.dim, self.depth) && is_hash(&self.base)
+    }
+}
+
+impl PixelSection {
+    fn fits(&self) -> bool {
+        (0.0..=4.0).contains(&self.noise) && self.noise_halves.is_finite() && self.noise_halves >= 1.0
     }
 }
 
@@ -128,7 +166,11 @@ impl RefinerPack {
     pub(super) fn read(pack: &Pack) -> Result<Self> {
         let section = pack.manifest.refiner.as_ref();
         let section = section.ok_or_else(|| pack.damaged("it has no table [refiner], so it is no refiner"))?;
-        Ok(Self { graph: pack.graph(&section.graph)?, section: section.clone() })
+        let graphs = match &section.refined {
+            Refined::Latents { relay } => RefinerGraphs::Latents(Box::new(RelayGraphs::read(pack, relay)?)),
+            Refined::Pixels(pixels) => RefinerGraphs::Pixels(pack.graph(&pixels.graph)?, pixels.clone()),
+        };
+        Ok(Self { graphs, section: section.clone() })
     }
 }
 
@@ -189,7 +231,7 @@ impl Pack {
         (manifest.base() == Some(&base)).then_some(kind)
     }
 
-    /// The graph of a refiner pack.
+    /// The graphs of a refiner pack.
     ///
     /// # Errors
     /// [`Error::PackDamaged`](crate::Error::PackDamaged) where a part is damaged or the pack is no refiner.

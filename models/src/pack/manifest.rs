@@ -214,6 +214,16 @@ pub enum SoundFeatures {
     Mel,
 }
 
+impl WholePictures {
+    /// Whether the numbers make sense: the memory of a window is that of a picture which is seen whole, or less.
+    pub(super) fn fits(&self) -> bool {
+        (1..=1 << 16).contains(&self.exact_tokens)
+            && (1..=256).contains(&self.window_tokens)
+            && u64::from(self.window_tokens).pow(2) <= self.exact_tokens
+            && self.margin_tokens < self.window_tokens.div_ceil(2)
+    }
+}
+
 impl Manifest {
     /// Reads and checks a manifest; the error says what is wrong with it.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
@@ -291,14 +301,7 @@ impl Manifest {
             if !fits || !depths || !image.search_lambda.is_finite() || image.search_lambda < 0.0 {
                 return Err("a number in [image] is out of range".to_owned());
             }
-            // The memory of a window is that of a picture which is seen whole, or less.
-            let whole = |whole: &WholePictures| {
-                (1..=1 << 16).contains(&whole.exact_tokens)
-                    && (1..=256).contains(&whole.window_tokens)
-                    && u64::from(whole.window_tokens).pow(2) <= whole.exact_tokens
-                    && whole.margin_tokens < whole.window_tokens.div_ceil(2)
-            };
-            if !image.whole.as_ref().is_none_or(whole) {
+            if !image.whole.as_ref().is_none_or(WholePictures::fits) {
                 return Err("a number in [image.whole] is out of range".to_owned());
             }
         }

@@ -6,13 +6,17 @@ mod audio;
 mod geometry;
 mod image;
 mod manifest;
+mod relay;
 mod tensors;
 
 use std::{fmt::Write, path::Path, sync::Arc};
 
 use sha2::{Digest, Sha256};
 
-pub use addition::{Addition, MaskedPack, MaskedSection, RefinerPack, RefinerSection, VideoPack, VideoSection};
+pub use addition::{
+    Addition, MaskedPack, MaskedSection, PixelSection, Refined, RefinerGraphs, RefinerPack, RefinerSection, VideoPack,
+    VideoSection,
+};
 pub use audio::{AudioPack, WholeGraphs};
 pub use geometry::{GeometryPack, GeometrySection};
 pub use image::ImagePack;
@@ -20,6 +24,7 @@ pub use manifest::{
     AudioSection, ImageSection, Manifest, MetricInput, MetricSection, Part, PictureInput, SoundFeatures, SoundInput,
     WholePictures, WholeSection,
 };
+pub use relay::{RelayGraphs, RelaySection};
 
 use crate::{Error, Result, embedded};
 use archive::Archive;

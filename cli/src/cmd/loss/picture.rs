@@ -27,11 +27,14 @@ use crate::{
 
 /// Metrics of the table, where they are at hand.
 const METRICS: [&str; 2] = ["lpips", "psnr"];
+/// Rows of files that are not resilient.
+const PLAIN: &str = "plain";
+const HEALED: &str = "healed";
 
 /// Means over pictures at one share of lost packets and one way of concealing them.
 #[derive(Debug, Default, Serialize)]
 struct Row {
-    /// `plain` for files that are not resilient, of which nothing is lost.
+    /// `plain` for files that are not resilient, of which nothing is lost; `healed` for the same, healed.
     conceal: &'static str,
     percent: f64,
     pictures: u32,
@@ -62,7 +65,11 @@ pub fn run(arguments: &Loss, paths: &[PathBuf]) -> Result<std::result::Result<()
     };
     let ways: Vec<(&'static str, Conceal)> = ways.into_iter().flatten().collect();
     let empty: Vec<(&'static str, f64)> = chosen.iter().map(|metric| (metric.name(), 0.0)).collect();
-    let mut rows = vec![Row { conceal: "plain", metrics: empty.clone(), ..Row::default() }];
+    let mut rows = vec![Row { conceal: PLAIN, metrics: empty.clone(), ..Row::default() }];
+    // Of a whole first level there is nothing to heal.
+    if codec.has(Addition::Masked) && rung.levels == 1 && rung.depth < pack.full_depth() {
+        rows.push(Row { conceal: HEALED, metrics: empty.clone(), ..Row::default() });
+    }
     for (conceal, _) in &ways {
         rows.extend(arguments.percent.iter().map(|&percent| Row {
             conceal,
@@ -118,13 +125,14 @@ impl Job<'_> {
         let mut measured = Vec::new();
         for row in rows.iter() {
             let file = match row.conceal {
-                "plain" => plain.clone(),
+                PLAIN | HEALED => plain.clone(),
                 // The same packets are lost however they are concealed.
                 _ => lossy::lose(&resilient, &Limits::default(), row.percent, self.seed)?,
             };
             let way = self.ways.iter().find(|(name, _)| *name == row.conceal);
             let options = DecodeOptions {
                 salvage: true,
+                heal: row.conceal == HEALED,
                 conceal: way.map(|(_, way)| way.concealment()).unwrap_or_default(),
                 ..DecodeOptions::default()
             };
@@ -134,7 +142,7 @@ impl Job<'_> {
             let values = metrics.iter_mut().map(|metric| metric.measure(&original, &shown));
             let values = values.collect::<tessera_eval::Result<Vec<f64>>>();
             let values = values.map_err(|error| Failure::new(Exit::Input, error.to_string(), ""))?;
-            let whole = if row.conceal == "plain" { plain.len() } else { resilient.len() };
+            let whole = if way.is_some() { resilient.len() } else { plain.len() };
             measured.push((lost, 8.0 * whole as f64 / picture.pixels() as f64, values));
         }
         for (row, (lost, bpp, values)) in rows.iter_mut().zip(measured) {

@@ -19,6 +19,9 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("import/checkpoint.py", include_str!("../../../../models/import/checkpoint.py")),
     ("import/diffusers_vae.py", include_str!("../../../../models/import/diffusers_vae.py")),
     ("import/image_pack.py", include_str!("../../../../models/import/image_pack.py")),
+    ("import/rdeic.py", include_str!("../../../../models/import/rdeic.py")),
+    ("import/rdeic_network.py", include_str!("../../../../models/import/rdeic_network.py")),
+    ("import/stable_diffusion.py", include_str!("../../../../models/import/stable_diffusion.py")),
     ("import/vqgan.py", include_str!("../../../../models/import/vqgan.py")),
     ("import/wavtokenizer.py", include_str!("../../../../models/import/wavtokenizer.py")),
     ("import/wavtokenizer_network.py", include_str!("../../../../models/import/wavtokenizer_network.py")),
@@ -62,14 +65,14 @@ impl Python {
         Err(Failure::new(Exit::Failed, what, fix))
     }
 
-    /// Makes a pack of a checkpoint: a folder `pack` in `workshop`.
+    /// Makes a pack of a checkpoint: a folder `pack` in `workshop`, and beside it what the importer made to add to it.
     pub fn import(
         &self,
         model: &Published,
         files: &[(Role, PathBuf)],
         arguments: &[String],
         workshop: &Path,
-    ) -> Result<PathBuf> {
+    ) -> Result<Vec<PathBuf>> {
         let importer = model.importer.as_deref().unwrap_or_default();
         let script = format!("import/{importer}.py");
         if !SCRIPTS.iter().any(|(name, _)| *name == script) {
@@ -100,7 +103,9 @@ impl Python {
                 .at(self.0.display())
         })?;
         if output.status.success() {
-            return Ok(pack);
+            let refiner = workshop.join("pack-refiner");
+            let made = [Some(pack), refiner.is_dir().then_some(refiner)];
+            return Ok(made.into_iter().flatten().collect());
         }
         let said = String::from_utf8_lossy(&output.stderr);
         Err(Failure::new(

@@ -109,7 +109,7 @@ struct Listed<'a> {
     summary: &'a str,
     note: Option<&'a str>,
     importer: Option<&'a str>,
-    needs: Option<&'a str>,
+    needs: &'a [String],
     urls: Vec<&'a str>,
 }
 
@@ -119,6 +119,9 @@ struct Report {
     licence: String,
     files: Vec<FileReport>,
     pack: Option<PackReport>,
+    /// Packs that came with it and add to it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    additions: Vec<PackReport>,
 }
 
 #[derive(Serialize)]
@@ -166,12 +169,12 @@ pub fn run(arguments: &Pull) -> Result<()> {
     let downloads = Downloads::standard().map_err(|error| explain::models(&error))?.offline(offline);
     let fetch = |remote| Ok((remote, fetch(&downloads, name, remote)?));
     let fetched: Vec<(&Remote, Fetched)> = model.files.iter().map(fetch).collect::<Result<_>>()?;
-    let pack = match (arguments.download_only, &python) {
-        (true, _) => None,
-        (false, Some(python)) => Some(convert(python, model, &fetched, &arguments.importer, &folder, arguments.force)?),
-        (false, None) => Some(install(model, &fetched, &folder, arguments.force)?),
+    let packs = match (arguments.download_only, &python) {
+        (true, _) => Vec::new(),
+        (false, Some(python)) => convert(python, model, &fetched, &arguments.importer, &folder, arguments.force)?,
+        (false, None) => vec![install(model, &fetched, &folder, arguments.force)?],
     };
-    report(model, fetched, pack, arguments.json)
+    report(model, fetched, packs, arguments.json)
 }
 
 /// What there is.
@@ -189,7 +192,7 @@ fn list(registry: &Registry, json: bool) -> Result<()> {
                 summary: &model.summary,
                 note: model.note.as_deref(),
                 importer: model.importer.as_deref(),
-                needs: model.needs.as_deref(),
+                needs: &model.needs,
                 urls: model.files.iter().map(|file| file.url.as_str()).collect(),
             })?;
         }
@@ -204,11 +207,13 @@ fn list(registry: &Registry, json: bool) -> Result<()> {
 /// Shows what would come, and asks for what only the user can decide.
 fn check(arguments: &Pull, model: &Published, conversion: bool) -> Result<()> {
     let Published { name, licence, licence_url, .. } = model;
-    if let Some(needed) = model.needs.as_deref().filter(|_| conversion)
-        && !arguments.importer.iter().any(|word| word == needed || word.starts_with(&format!("{needed}=")))
-    {
-        let fix = format!("add '-- {needed} …' at the end; models/import/README.md says what it is");
-        return Err(Failure::usage(format!("its importer needs {needed}"), fix).at(name));
+    let given =
+        |needed: &str| arguments.importer.iter().any(|word| word == needed || word.starts_with(&format!("{needed}=")));
+    let lacking: Vec<&str> =
+        model.needs.iter().map(String::as_str).filter(|needed| conversion && !given(needed)).collect();
+    if !lacking.is_empty() {
+        let fix = format!("add '-- {} …' at the end; models/import/README.md says what it is", lacking.join(" … "));
+        return Err(Failure::usage(format!("its importer needs {}", lacking.join(" and ")), fix).at(name));
     }
     if !arguments.importer.is_empty() && !conversion {
         return Err(
@@ -281,7 +286,7 @@ fn bar(name: &str) -> ProgressBar {
     bar
 }
 
-/// Makes a pack of a checkpoint.
+/// Makes a pack of a checkpoint, and what adds to it. Nothing is put anywhere before all of it is whole.
 fn convert(
     python: &Python,
     model: &Published,
@@ -289,13 +294,19 @@ fn convert(
     arguments: &[String],
     folder: &Path,
     force: bool,
-) -> Result<(Arc<Pack>, PathBuf)> {
+) -> Result<Vec<(Arc<Pack>, PathBuf)>> {
     print::note("making a pack of it …");
     let workshop = Workshop::within(folder)?;
     let files: Vec<(Role, PathBuf)> = fetched.iter().map(|(remote, file)| (remote.role, file.path.clone())).collect();
     let made = python.import(model, &files, arguments, workshop.path())?;
-    let pack = verified(&made)?;
-    place(&workshop, &made, folder.join(pack.id()), force)
+    let made: Vec<(PathBuf, PathBuf)> = made
+        .into_iter()
+        .map(|made| verified(&made).map(|pack| (made, folder.join(pack.id()))))
+        .collect::<Result<_>>()?;
+    if let Some((_, target)) = made.iter().find(|(_, target)| !force && target.symlink_metadata().is_ok()) {
+        return Err(Failure::exists(target));
+    }
+    made.into_iter().map(|(made, target)| place(&workshop, &made, target, force)).collect()
 }
 
 /// Takes a pack as it came. The download is not kept beside it.
@@ -335,7 +346,8 @@ fn place(workshop: &Workshop, made: &Path, target: PathBuf, force: bool) -> Resu
         if !force {
             return Err(Failure::exists(&target));
         }
-        fs::rename(&target, workshop.path().join("replaced")).map_err(cannot)?;
+        let name = target.file_name().unwrap_or_default().to_string_lossy();
+        fs::rename(&target, workshop.path().join(format!("replaced-{name}"))).map_err(cannot)?;
     }
     fs::rename(made, &target).map_err(cannot)?;
     let pack = Pack::open(&target).map_err(|error| explain::models(&error))?;
@@ -355,18 +367,20 @@ fn refuse_to_replace(folder: &Path, name: &str) -> Result<()> {
 fn report(
     model: &Published,
     fetched: Vec<(&Remote, Fetched)>,
-    pack: Option<(Arc<Pack>, PathBuf)>,
+    packs: Vec<(Arc<Pack>, PathBuf)>,
     json: bool,
 ) -> Result<()> {
+    let mut packs = packs.into_iter().map(|(pack, path)| PackReport {
+        id: pack.id().to_owned(),
+        hash: pack.hash_text(),
+        path: path.display().to_string(),
+    });
     let report = Report {
         name: model.name.clone(),
         licence: model.licence.clone(),
         files: fetched.into_iter().map(|(_, file)| FileReport::new(file)).collect(),
-        pack: pack.map(|(pack, path)| PackReport {
-            id: pack.id().to_owned(),
-            hash: pack.hash_text(),
-            path: path.display().to_string(),
-        }),
+        pack: packs.next(),
+        additions: packs.collect(),
     };
     if json {
         return print::json(&report);
@@ -381,7 +395,7 @@ fn report(
             file.source
         );
     }
-    if let Some(pack) = &report.pack {
+    for pack in report.pack.iter().chain(&report.additions) {
         text += &format!("{}: pack {} (hash {}), licence {}\n", pack.path, pack.id, pack.hash, report.licence);
     }
     print::text(&text)

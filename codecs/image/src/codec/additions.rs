@@ -1,19 +1,19 @@
 //! What packs add to the codec: a refiner, a masked-token model.
 
 use tessera_core::container::Header;
-use tessera_models::{Addition, ConditionedSession, MaskedPack, Pack, RefinerPack, Session};
+use tessera_models::{Addition, MaskedPack, Pack, Session};
 
 use super::decode::Received;
 use super::options::{Concealment, DecodeOptions};
+use super::refining::Refiner;
 use super::{ImageCodec, pack_name, ready};
 use crate::conceal::{self, Told};
 use crate::error::{Error, Result};
-use crate::tiles::{self, Canvas, Refinement, Tiling};
 
 /// Packs that add to the codec's own, and their sessions once they are needed.
 #[derive(Debug, Default)]
 pub(super) struct Additions {
-    refiner: Option<(RefinerPack, Option<ConditionedSession>)>,
+    pub refiner: Option<Refiner>,
     masked: Option<(MaskedPack, Option<Session>)>,
 }
 
@@ -37,7 +37,7 @@ impl ImageCodec {
                 {
                     return Err(unfit("dimension, depth or stride"));
                 }
-                self.additions.refiner = Some((refiner, None));
+                self.additions.refiner = Some(Refiner::new(pack.id(), refiner, self.tokenizer.threads));
             }
             Some(Addition::Masked) => {
                 let masked = pack.masked()?;
@@ -103,30 +103,5 @@ impl ImageCodec {
             Concealment::Repeat => conceal::repeat(&mut latents, known),
         }
         Ok(latents)
-    }
-
-    /// A decoded picture `[y][x][3]` after the given steps of the refiner; bits per position and seed are the file's.
-    pub(super) fn refine(
-        &mut self,
-        rgb: &[u8],
-        latents: &[f32],
-        canvas: Canvas,
-        tiling: Tiling,
-        (steps, bits, seed): (u8, u32, u32),
-    ) -> Result<Vec<u8>> {
-        let grain = self.tokenizer.grain();
-        let Some((pack, session)) = &mut self.additions.refiner else {
-            return Err(Error::parameter("refining needs a refiner for the codec's pack"));
-        };
-        let section = &pack.section;
-        let beyond = f64::from(bits) - f64::from(section.depth);
-        let how = Refinement {
-            steps,
-            rate: (bits as f32 / f32::from(section.depth)).log2(),
-            noise: (f64::from(section.noise) * (-beyond / f64::from(section.noise_halves)).exp2()) as f32,
-            seed,
-        };
-        let session = ready(session, || ConditionedSession::load(&pack.graph, self.tokenizer.threads))?;
-        tiles::refine(rgb, latents, canvas, grain, tiling, how, |pictures, told| Ok(session.run(pictures, told)?))
     }
 }

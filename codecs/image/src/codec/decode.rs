@@ -4,12 +4,13 @@ use tessera_core::container::{self, Chunk, ChunkKind, Color, Header, MediaShape,
 use tessera_core::entropy::{TokenPrior, UniformPrior};
 use tessera_core::{GridShape, Limits, TokenGrid};
 
+use super::refining::Told;
 use super::{DecodeOptions, ImageCodec, pack_name, salvage};
 use crate::alpha;
 use crate::conceal::Known;
 use crate::error::{Error, Result};
 use crate::picture::Picture;
-use crate::tiles::{Canvas, Tiling};
+use crate::tiles::Canvas;
 
 /// A decoded picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,11 +85,17 @@ impl ImageCodec {
         };
         let gray = color == Color::Gray;
         let canvas = Canvas { width, height, gray };
-        let mut rgb = self.tokenizer.synthesise(&latents, canvas)?;
-        if options.refine > 0 {
-            let bits = header.rung.bits_per_position(self.tokenizer.parts.codebook.full_depth());
-            rgb = self.refine(&rgb, &latents, canvas, Tiling::REFINER, (options.refine, bits, received.grid.crc()))?;
-        }
+        let grid_positions = self.tokenizer.grid(width, height).len();
+        let rgb = match options.refine {
+            0 => self.tokenizer.synthesise(&latents, canvas)?,
+            steps => {
+                let bits = header.rung.bits_per_position(self.tokenizer.parts.codebook.full_depth());
+                let told = Told { steps, bits, positions: grid_positions, seed: received.grid.crc() };
+                self.refined(&latents, canvas, told)?
+            }
+        };
+        let refined_in_windows = options.refine > 0
+            && self.additions.refiner.as_ref().is_some_and(|refiner| refiner.is_windowed(grid_positions));
         let block = |kind| {
             let found = chunks.iter().find(|chunk| chunk.kind == kind);
             found.map(|chunk| chunk.payload.clone())
@@ -97,7 +104,8 @@ impl ImageCodec {
             Picture { width, height, rgb, alpha, gray, icc: block(ChunkKind::Icc), exif: block(ChunkKind::Exif) };
         let positions = &received.known.positions;
         let (tokens, lost_tokens) = (positions.len() as u64, received.known.lost() as u64);
-        Ok(Decoded { picture, losses, tokens, lost_tokens, windowed: self.is_windowed(width, height) })
+        let windowed = refined_in_windows || self.is_windowed(width, height);
+        Ok(Decoded { picture, losses, tokens, lost_tokens, windowed })
     }
 
     fn check_pack(&self, header: &Header) -> Result<()> {

@@ -6,6 +6,7 @@ mod decode;
 mod encode;
 mod inspect;
 mod options;
+mod refining;
 mod salvage;
 
 use std::fmt::Write as _;

@@ -102,7 +102,8 @@ pub struct DecodeOptions {
     /// files of full first levels.
     pub heal: bool,
     /// Steps of the refiner, at most [`MAX_STEPS`]; 0 leaves the picture as it is decoded. More than 0 need a refiner, see
-    /// [`ImageCodec::add`](super::ImageCodec::add); those that ship are trained for 1, 2 and 5.
+    /// [`ImageCodec::add`](super::ImageCodec::add); those of pictures are trained for 1, 2 and 5, those of latents take the numbers that their packs have
+    /// schedules for.
     pub refine: u8,
 }
 

@@ -7,16 +7,19 @@
 mod analysis;
 mod pixels;
 mod refinement;
+mod relay;
 mod spans;
 mod synthesis;
 
 pub(crate) use analysis::{analyse, latent_shape};
 pub use pixels::Rect;
 pub(crate) use refinement::{Refinement, refine};
+pub(crate) use relay::{Diffusion, Relay, relay};
 pub use spans::Span;
 pub(crate) use spans::spans;
 pub(crate) use synthesis::synthesise;
 pub use synthesis::{Canvas, Patch, Window};
+use tessera_models::WholePictures;
 
 /// How a picture is cut, in tokens.
 #[derive(Debug, Clone, Copy)]
@@ -44,4 +47,12 @@ impl Tiling {
 
     /// The whole picture at once.
     pub const WHOLE: Self = Self { window: u32::MAX, margin: 0 };
+
+    /// Of networks that look at all of what they see.
+    pub fn of_whole(whole: WholePictures, positions: u64) -> Self {
+        match positions <= whole.exact_tokens {
+            true => Self::WHOLE,
+            false => Self { window: whole.window_tokens, margin: whole.margin_tokens },
+        }
+    }
 }

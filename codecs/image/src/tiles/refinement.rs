@@ -92,7 +92,7 @@ pub(crate) fn refine(
 
 /// Noise of mean 0 and variance 1 at a place (column, row) and component: the sum of four 16-bit numbers of a hash, so that it is the same on every
 /// machine.
-fn noise(seed: u32, (x, y): (usize, usize), component: usize) -> f32 {
+pub(super) fn noise(seed: u32, (x, y): (usize, usize), component: usize) -> f32 {
     let place = (y as u64) << 32 | x as u64;
     let bits = mixed(mixed(u64::from(seed) << 2 | component as u64) ^ place);
     let sum: i32 = [0, 16, 32, 48].iter().map(|shift| i32::from((bits >> shift) as u16)).sum();

@@ -7,4 +7,5 @@ mod damage;
 mod fixture;
 mod packets;
 mod pictures;
+mod relay;
 mod targets;
