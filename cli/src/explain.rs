@@ -103,6 +103,15 @@ pub fn neither(bytes: &[u8]) -> Failure {
     }
 }
 
+/// A file of the family of MP4 that is not whole.
+pub fn cut_off(what: &str) -> Failure {
+    Failure::new(
+        Exit::Input,
+        format!("it is a damaged video or sound, an MP4 that was cut off: {what}"),
+        "copy or download it again, or end the recording as its program wants; a tool that mends MP4 files may save what is there",
+    )
+}
+
 /// Bytes that are no picture, with a better word for files that are known to be something else.
 pub fn unreadable_picture(bytes: &[u8], error: &tessera_image::Error) -> Failure {
     if bytes.is_empty() {

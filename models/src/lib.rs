@@ -39,9 +39,9 @@ mod surround;
 
 pub use error::{Error, Result};
 pub use pack::{
-    Addition, AudioPack, AudioSection, GeometryPack, GeometrySection, Graph, ImagePack, ImageSection, Manifest,
-    MaskedPack, MaskedSection, MetricInput, MetricSection, Pack, Part, PictureInput, RefinerPack, RefinerSection,
-    SoundFeatures, SoundInput, VideoPack, VideoSection, WholeGraphs, WholePictures, WholeSection,
+    Addition, AudioPack, AudioSection, GeometryPack, GeometrySection, Graph, ImagePack, ImageSection, InterestSection,
+    Manifest, MaskedPack, MaskedSection, MetricInput, MetricSection, Pack, Part, PictureInput, RefinerPack,
+    RefinerSection, SoundFeatures, SoundInput, VideoPack, VideoSection, WholeGraphs, WholePictures, WholeSection,
 };
 pub use session::{ArraySession, ConditionedSession, PairSession, Session};
 pub use step::StepSession;

@@ -12,7 +12,7 @@ use crate::{
     engine::Shared,
     explain,
     failure::{Exit, Failure, Result},
-    files::{Job, Output},
+    files::{self, Job, Output},
     print,
 };
 
@@ -111,6 +111,7 @@ fn unreadable(bytes: &[u8], error: &tessera_audio::Error) -> Failure {
             let what = what.split("; ").next().unwrap_or_default();
             Failure::new(Exit::Input, what, fix)
         }
+        _ if let Some(what) = files::missing(bytes) => explain::cut_off(what),
         _ => explain::sound(error),
     }
 }
