@@ -242,7 +242,8 @@ fn encode(
     };
     let bytes = files::read_on(&job.source, start, MAX_INPUT_BYTES)?;
     let kind = Kind::of(&bytes).ok_or_else(|| explain::neither(&bytes))?;
-    if single {
+    // What is left of a video may look like a sound.
+    if single && explain::cut_off(&bytes).is_none() {
         arguments.refuse_options_of_others(kind)?;
     }
     match kind {

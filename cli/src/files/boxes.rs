@@ -1,37 +1,47 @@
 //! Files of the family of MP4: a row of boxes, each with its length.
 
+use std::io::{Read, Result, Seek, SeekFrom};
+
 /// What keeps a file from being a whole one; `None` of a whole one, and of what is no MP4.
-pub fn missing(bytes: &[u8]) -> Option<&'static str> {
-    if bytes.get(4..8) != Some(b"ftyp") {
-        return None;
-    }
-    let (mut at, mut indexed) = (0u64, false);
-    while let Some(head) = bytes.get(at as usize..).filter(|rest| !rest.is_empty()) {
-        let Some((length, name)) =
-            head.split_first_chunk().zip(head.get(4..8)).map(|((length, _), name)| (length, name))
-        else {
-            return Some("it ends within a box");
+pub fn missing(file: &mut (impl Read + Seek)) -> Result<Option<&'static str>> {
+    let end = file.seek(SeekFrom::End(0))?;
+    let (mut at, mut indexed) = (0, false);
+    while at < end {
+        file.seek(SeekFrom::Start(at))?;
+        let mut head = Vec::new();
+        file.by_ref().take(16).read_to_end(&mut head)?;
+        let (Some(length), Some(name)) = (head.first_chunk(), head.get(4..8)) else {
+            return Ok((at > 0).then_some("it ends within a box"));
         };
+        if at == 0 && name != b"ftyp" {
+            return Ok(None);
+        }
         let length = match u32::from_be_bytes(*length) {
-            0 => head.len() as u64,
+            0 => end - at,
             1 => head.get(8..).and_then(<[u8]>::first_chunk).map_or(u64::MAX, |length| u64::from_be_bytes(*length)),
             length => u64::from(length),
         };
         if length < 8 {
-            return Some("a box has an impossible length");
+            return Ok(Some("a box has an impossible length"));
         }
         indexed |= [&b"moov"[..], b"moof"].contains(&name);
-        if length > head.len() as u64 {
-            return Some(if indexed { "it ends within a box" } else { "it ends before its index" });
+        if length > end - at {
+            return Ok(Some(if indexed { "it ends within a box" } else { "it ends before its index" }));
         }
         at += length;
     }
-    (!indexed).then_some("it has no index")
+    Ok((end > 0 && !indexed).then_some("it has no index"))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use super::*;
+
+    fn missing(bytes: &[u8]) -> Option<&'static str> {
+        super::missing(&mut Cursor::new(bytes)).unwrap()
+    }
 
     fn file(boxes: &[(&[u8; 4], usize)]) -> Vec<u8> {
         let one = |&(name, length): &(&[u8; 4], usize)| {

@@ -12,7 +12,7 @@ use crate::{
     engine::Shared,
     explain,
     failure::{Exit, Failure, Result},
-    files::{self, Job, Output},
+    files::{Job, Output},
     print,
 };
 
@@ -111,7 +111,7 @@ fn unreadable(bytes: &[u8], error: &tessera_audio::Error) -> Failure {
             let what = what.split("; ").next().unwrap_or_default();
             Failure::new(Exit::Input, what, fix)
         }
-        _ if let Some(what) = files::missing(bytes) => explain::cut_off(what),
+        _ if let Some(failure) = explain::cut_off(bytes) => failure,
         _ => explain::sound(error),
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     engine::{PackHandle, Shared},
     explain,
     failure::{Exit, Failure, Result},
-    files::{Job, Kind, Output, Sink, Source},
+    files::{self, Job, Kind, Output, Sink, Source},
     print,
 };
 
@@ -206,6 +206,7 @@ pub fn encode(
     let start = Instant::now();
     let sound = beside::sound(shared, &input, wanted.video.audio)?;
     let again = input.path();
+    let cut = again.as_ref().and_then(|path| files::missing(&mut File::open(path).ok()?).ok()?);
     let mut frames = input.open()?;
     let (width, height) = (frames.info().width, frames.info().height);
     let mut interest = wanted.video.interest(shared)?;
@@ -244,6 +245,8 @@ pub fn encode(
         }
     };
     let Rung { levels, depth } = encoded.rung;
+    let mut notes = frames.notes();
+    notes.extend(cut.map(|what| format!("the file was cut off, {what}: the frames up to there are coded")));
     Ok(Report {
         input: job.source.to_string(),
         output: job.sink.to_string(),
@@ -266,7 +269,7 @@ pub fn encode(
         changed: encoded.tally.changed,
         base_gops,
         stretches,
-        notes: frames.notes(),
+        notes,
         seconds: start.elapsed().as_secs_f64(),
     })
 }

@@ -273,7 +273,7 @@ fn tokenise(
         arguments.refuse_options_of_others(single, true)?;
         return video::tokenise(shared, entry, arguments, form, output, Clip::Coded(&bytes, &header));
     }
-    arguments.refuse_options_of_others(single, false)?;
+    arguments.refuse_options_of_others(single && explain::cut_off(&bytes).is_none(), false)?;
     sound(shared, entry, arguments, form, output, &bytes)
 }
 
