@@ -41,6 +41,7 @@ const STRETCH: f64 = 0.24;
 
 fn kept(clip: &Clip, interest: Option<&mut dyn Interest>) -> (Vec<i64>, Option<i64>, Stretches) {
     let mut source = clip.rewound();
+    let interest = interest.map(|interest| interest as &mut dyn Interest);
     let mut changes = Changes::new(&mut source, STRETCH, interest);
     let mut times = Vec::new();
     while let Some(Frame { time, .. }) = changes.next_frame().unwrap() {
