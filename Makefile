@@ -8,7 +8,7 @@ FEATURES = $(if $(filter no,$(FFMPEG)),,--features tessera-cli/ffmpeg)
 TEST_FEATURES = $(if $(filter no,$(FFMPEG)),,--features tessera-tests/ffmpeg,tessera-video/ffmpeg)
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help setup build demo test test-rust test-browser import-env test-import bench bench-live bench-large bench-memory bench-geometry bench-surfaces bench-shapes bench-splats eval eval-generative eval-speech eval-video lint deny clean
+.PHONY: help setup build demo test test-rust test-browser import-env test-import bench bench-live bench-large bench-memory bench-video bench-geometry bench-surfaces bench-shapes bench-splats eval eval-generative eval-speech eval-video lint deny clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,11 @@ bench-memory: setup ## ten hours of speech through a live stream, peak memory at
 bench-large: setup ## encode and decode 100 megapixels, print peak memory
 	$(CARGO) build --release --locked -p tessera-cli -p tessera-tests --bins $(FEATURES)
 	target/release/large
+
+MINUTES ?= 10
+bench-video: setup ## encode and decode MINUTES of video at 640x360 on two cores: frames a second and peak memory
+	$(CARGO) build --release --locked -p tessera-cli -p tessera-tests --bins $(FEATURES) --features tessera-tests/ffmpeg
+	target/release/video $(MINUTES)
 
 # Everything under EVAL is kept, so that a second run makes only what is new. LPIPS names a public LPIPS graph (ONNX; models/training/README.md);
 # without it the report says that LPIPS was missing.

@@ -58,6 +58,11 @@ impl Shared {
         })
     }
 
+    /// Threads of one worker.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
     /// For commands that look at packs and run no graph.
     pub fn for_packs(models: &ModelArgs) -> Result<Self> {
         if let Some(folder) = models.models.as_deref().filter(|path| !path.exists()) {
@@ -102,6 +107,17 @@ impl Shared {
             let what = format!("model pack {} does not code sounds", pack.id());
             return Err(Failure::new(Exit::Pack, what, "choose another with --pack"));
         }
+        Ok(pack)
+    }
+
+    /// The pack that was named to say what is of interest, and the runtime loaded.
+    pub fn interest_pack(&self, name: &str) -> Result<Arc<Pack>> {
+        let pack = self.store.find(name).map_err(|error| explain::models(&error))?;
+        if pack.manifest().interest.is_none() {
+            let what = format!("model pack {} does not say what is of interest", pack.id());
+            return Err(Failure::new(Exit::Pack, what, "choose another with --interest"));
+        }
+        runtime::load(self.ort_lib.as_deref()).map_err(|error| explain::models(&error))?;
         Ok(pack)
     }
 
@@ -234,6 +250,10 @@ impl PackHandle {
 
     pub fn id(&self) -> &str {
         self.pack.id()
+    }
+
+    pub fn hash8(&self) -> [u8; 8] {
+        self.pack.hash8()
     }
 
     pub fn stride(&self) -> u32 {

@@ -1,11 +1,16 @@
 //! Errors of the libraries as a user should read them: what happened, what to do, and the exit code.
 
+use std::io::Cursor;
+
 use tessera_core::{
     Limits,
     container::{self, Header, MediaShape},
 };
 
-use crate::failure::{Exit, Failure, Result};
+use crate::{
+    failure::{Exit, Failure, Result},
+    files,
+};
 
 /// A damaged, foreign or too large `.tsr` file.
 pub fn core(error: &tessera_core::Error) -> Failure {
@@ -101,6 +106,16 @@ pub fn neither(bytes: &[u8]) -> Failure {
             "use PNG, JPEG, WebP, TIFF, BMP or GIF; WAV, FLAC, MP3, AAC, Ogg Vorbis, AIFF, CAF, MP4 or Matroska; YUV4MPEG2; PLY, OBJ, STL, glTF, XYZ or SPZ",
         ),
     }
+}
+
+/// A file of the family of MP4 that is not whole.
+pub fn cut_off(bytes: &[u8]) -> Option<Failure> {
+    let what = files::missing(&mut Cursor::new(bytes)).ok().flatten()?;
+    Some(Failure::new(
+        Exit::Input,
+        format!("it is a damaged video or sound, an MP4 that was cut off: {what}"),
+        "copy or download it again, or end the recording as its program wants; a tool that mends MP4 files may save what is there",
+    ))
 }
 
 /// Bytes that are no picture, with a better word for files that are known to be something else.

@@ -41,8 +41,8 @@ mod surround;
 pub use error::{Error, Result};
 pub use noise::NoiseEstimator;
 pub use pack::{
-    Addition, AudioPack, AudioSection, GeometryPack, GeometrySection, Graph, ImagePack, ImageSection, Manifest,
-    MaskedPack, MaskedSection, MetricInput, MetricSection, Pack, Part, PictureInput, PixelSection, Refined,
+    Addition, AudioPack, AudioSection, GeometryPack, GeometrySection, Graph, ImagePack, ImageSection, InterestSection,
+    Manifest, MaskedPack, MaskedSection, MetricInput, MetricSection, Pack, Part, PictureInput, PixelSection, Refined,
     RefinerGraphs, RefinerPack, RefinerSection, RelayGraphs, RelaySection, SoundFeatures, SoundInput, VideoPack,
     VideoSection, WholeGraphs, WholePictures, WholeSection,
 };

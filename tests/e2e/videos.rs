@@ -11,6 +11,7 @@ use std::{
 };
 
 use serde_json::{Value, json as value};
+use sha2::{Digest, Sha256};
 use tessera_audio::{IoLimits, io::read};
 use tessera_eval::{Clip, metrics::clip_by_name_in};
 use tessera_models::Store;
@@ -102,9 +103,196 @@ fn a_damaged_video_is_refused_in_one_line_and_leaves_nothing() {
     let out = folder();
     let cut = out.path().join("cut.mp4");
     let whole = fs::read(sample("clip.mp4")).unwrap();
+    let index = whole.windows(4).position(|name| name == b"moov").unwrap();
+    // Whether frames or index are what is missing.
+    for length in [700, whole.len() / 2, index + 100, whole.len() - 100] {
+        fs::write(&cut, &whole[..length]).unwrap();
+        let output = tessera(["encode", "-q", "0", "--effort", "0", "--audio", "none", "-o"])
+            .arg(out.path().join("x.tsr"))
+            .arg(&cut)
+            .output()
+            .unwrap();
+        let line = stderr(&output);
+        assert!(!output.status.success() && line.lines().count() == 1, "{length}: {line}");
+        assert!(line.contains("cut off") || line.contains("damaged"), "{length}: {line}");
+        assert_eq!(names(out.path()), ["cut.mp4"]);
+    }
     fs::write(&cut, &whole[..700]).unwrap();
-    fails(tessera(["encode", "-o"]).arg(out.path().join("x.tsr")).arg(&cut), 3, "");
-    assert_eq!(names(out.path()), ["cut.mp4"]);
+    for command in ["encode", "tokens"] {
+        fails(
+            tessera([command, "-o"]).arg(out.path().join("x.tsr.json")).arg(&cut),
+            3,
+            "it is a damaged video or sound, an MP4 that was cut off",
+        );
+    }
+}
+
+/// YUV4MPEG2 of 96 x 64 pixels at 25 frames a second: gray, with a square of a luma and two chromas in some frames.
+fn door(path: &Path, count: usize, square: impl Fn(usize) -> Option<[u8; 3]>) {
+    let mut file = b"YUV4MPEG2 W96 H64 F25:1 Ip A1:1 C444\n".to_vec();
+    for n in 0..count {
+        file.extend(b"FRAME\n");
+        for plane in 0..3 {
+            file.extend((0..96 * 64).map(|at| match square(n) {
+                Some(colour) if (4..28).contains(&(at / 96)) && (20..44).contains(&(at % 96)) => colour[plane],
+                _ if plane == 0 => 60 + (at % 96) as u8 / 2 + (at / 96) as u8 / 2,
+                _ => 128,
+            }));
+        }
+    }
+    fs::write(path, file).unwrap();
+}
+
+/// A folder with the pack `red`, whose graph is that of the video codec's tests.
+fn red() -> tempfile::TempDir {
+    let folder = folder();
+    let graph = Path::new(env!("CARGO_MANIFEST_DIR")).join("../codecs/video/tests/additions/interest.onnx");
+    let mut manifest = "format = 1\nid = \"red\"\nversion = \"1\"\nmodality = \"interest\"\nlicence = \"MIT\"\nsummary = \"For tests.\"\n\
+                        card = \"CARD.md\"\n[interest]\ngraph = \"interest.onnx\"\nsize = [32, 32]\nrange = [0.0, 1.0]\nthreshold = 0.15\n\
+                        describe = \"something red\"\n"
+        .to_owned();
+    for (name, data) in [("interest.onnx", fs::read(graph).unwrap()), ("CARD.md", b"# for tests".to_vec())] {
+        let digest: String = Sha256::digest(&data).iter().map(|byte| format!("{byte:02x}")).collect();
+        manifest += &format!("[[part]]\nfile = \"{name}\"\nbytes = {}\nsha256 = \"{digest}\"\n", data.len());
+        fs::write(folder.path().join(name), data).unwrap();
+    }
+    fs::write(folder.path().join("pack.toml"), manifest).unwrap();
+    folder
+}
+
+#[test]
+fn what_shows_nothing_new_is_left_out_and_held() {
+    const RED: [u8; 3] = [80, 90, 220];
+    let out = folder();
+    let [clip, tsr, y4m] = ["door.y4m", "door.tsr", "back.y4m"].map(|name| out.path().join(name));
+    door(&clip, 36, |n| (12..18).contains(&n).then_some(RED));
+    let encode = |more: &[&str]| {
+        let options = ["encode", "--json", "--force", "--effort", "1", "--gop", "0.24", "-o"];
+        json(tessera(options).arg(&tsr).arg(&clip).args(more)).remove(0)
+    };
+    let all = encode(&[]);
+    let info = || json(tessera(["info", "--json"]).arg(&tsr)).remove(0);
+    assert_eq!((&all["frames"], &all["stretches"]), (&value!(36), &Value::Null));
+    assert_eq!(
+        (&info()["thinned_gops"], &info()["eighths"], &info()["coded"]),
+        (&value!(0), &value!(8), &value!([96, 64]))
+    );
+
+    // The square comes at the begin of the third stretch and is gone at the begin of the fourth.
+    let changes = encode(&["--keep", "changes"]);
+    assert_eq!(changes["stretches"], value!({ "whole": 3, "thinned": 0, "dropped": 3 }));
+    assert_eq!((&changes["frames"], &changes["duration"]), (&value!(18), &all["duration"]));
+    assert!(changes["bytes"].as_u64() < all["bytes"].as_u64());
+    assert_eq!(info()["thinned_gops"], value!(2));
+    assert!((info()["held"].as_f64().unwrap() - 18.0 * 0.04).abs() < 1e-6, "{}", info());
+    let page = String::from_utf8(succeeds(tessera(["info"]).arg(&tsr))).unwrap();
+    assert!(page.contains("96 x 64, 8 eighths") && page.contains("2 thinned"), "{page}");
+    // YUV4MPEG2 has one rate: what is held is there as often as it is shown.
+    succeeds(tessera(["decode", "-o"]).arg(&y4m).arg(&tsr));
+    let frames = fs::read(&y4m).unwrap().windows(5).filter(|line| line == b"FRAME").count();
+    assert_eq!(frames, 36);
+
+    let models = red();
+    let models = models.path().to_str().unwrap();
+    let interest = ["--keep", "changes", "--models", models, "--interest", "red"];
+    assert_eq!(encode(&interest)["stretches"], value!({ "whole": 1, "thinned": 2, "dropped": 3 }));
+    door(&clip, 36, |n| (12..18).contains(&n).then_some([80, 220, 90]));
+    assert_eq!(encode(&interest)["stretches"], value!({ "whole": 0, "thinned": 3, "dropped": 3 }));
+
+    let encode = |more: &[&str]| {
+        let mut command = tessera(["encode", "--force", "-o"]);
+        command.arg(&tsr).arg(&clip).args(more);
+        command
+    };
+    fails(&mut encode(&["--models", models, "--interest", "red"]), 2, "--keep changes");
+    fails(&mut encode(&["--keep", "changes", "--interest", "image-f16-2"]), 4, "does not say what is of interest");
+    fails(tessera(["encode", "--keep", "changes", "-o"]).arg(&tsr).arg(sample("face.jpg")), 2, "--keep");
+}
+
+#[test]
+fn tokens_of_a_video_are_those_of_its_file() {
+    let out = folder();
+    let path = |name: &str| out.path().join(name);
+    door(&path("a.y4m"), 10, |n| Some([60 + 10 * n as u8, 100, 180]));
+    succeeds(tessera(["encode", "-o"]).arg(path("a.tsr")).arg(path("a.y4m")));
+    for (file, from) in [("bare.json", "a.y4m"), ("coded.json", "a.tsr")] {
+        succeeds(tessera(["tokens", "-o"]).arg(path(file)).arg(path(from)));
+    }
+    let read = |name: &str| -> Value { serde_json::from_slice(&fs::read(path(name)).unwrap()).unwrap() };
+    let (bare, coded) = (read("bare.json"), read("coded.json"));
+    assert_eq!(bare, coded);
+    assert_eq!((&bare["axes"], &bare["vocabulary"]), (&value!(["frame", "row", "column", "level"]), &value!(4096)));
+    assert_eq!(bare["tokens"].as_array().unwrap().len(), 10);
+    assert_eq!(
+        (bare["tokens"][9][3].as_array().unwrap().len(), bare["tokens"][9][3][5].as_array().unwrap().len()),
+        (6, 1)
+    );
+    assert_eq!(bare["times"][9], value!(0.36));
+
+    succeeds(tessera(["tokens", "--rung", "2x7", "-o"]).arg(path("a.npy")).arg(path("a.y4m")));
+    let array = fs::read(path("a.npy")).unwrap();
+    assert!(String::from_utf8_lossy(&array[..128]).contains("(10, 4, 6, 2)"));
+    assert_eq!(array.len(), 128 + 2 * 10 * 4 * 6 * 2);
+    let text =
+        String::from_utf8(succeeds(tessera(["tokens", "--format", "txt", "-o", "-"]).arg(path("a.tsr")))).unwrap();
+    assert_eq!((text.lines().count(), text.lines().next().unwrap().split(' ').count()), (10, 24));
+    succeeds(tessera(["tokens", "-o"]).arg(path("a.tar")).arg(path("a.tsr")));
+    assert!(fs::metadata(path("a.tar")).unwrap().len() > 2048);
+
+    fails(tessera(["tokens", "--depth", "12", "-o"]).arg(path("x.npy")).arg(path("a.y4m")), 2, "--depth");
+    fails(tessera(["tokens", "--rung", "1x8", "-o"]).arg(path("x.npy")).arg(path("a.tsr")), 2, "--rung");
+    fails(tessera(["tokens", "--reduce", "4", "-o"]).arg(path("x.npy")).arg(sample("speech.flac")), 2, "--reduce");
+}
+
+#[test]
+fn a_video_is_reduced_to_as_many_tokens_as_asked_for() {
+    let out = folder();
+    let path = |name: &str| out.path().join(name);
+    door(&path("a.y4m"), 12, |n| (n > 4).then_some([60 + 10 * n as u8, 100, 180]));
+    let reduce = |count: &str, file: &str, from: &str| {
+        let options = ["tokens", "--json", "--force", "--reduce", count, "-o"];
+        json(tessera(options).arg(path(file)).arg(path(from))).remove(0)
+    };
+    let report = reduce("6", "six.json", "a.y4m");
+    let reduced = &report["reduced"];
+    assert_eq!((&reduced["kept"], &report["frames"]), (&value!(6), &value!(12)));
+    let number = |name: &str| reduced[name].as_f64().unwrap();
+    assert!((number("ratio") - 12.0 * 24.0 / 6.0).abs() < 1e-9, "{report}");
+    assert!((0.1..1.0).contains(&number("explained")), "{report}");
+    assert!((number("density") - 100.0 * number("explained") / 6.0).abs() < 1e-9, "{report}");
+    let file: Value = serde_json::from_slice(&fs::read(path("six.json")).unwrap()).unwrap();
+    assert_eq!((file["codebook"].as_array().unwrap().len(), file["labels"].as_array().unwrap().len()), (6, 12));
+    assert_eq!(file["codebook"][0].as_array().unwrap().len(), 16);
+    assert_eq!(&file["reduced"], reduced);
+
+    succeeds(tessera(["encode", "-o"]).arg(path("a.tsr")).arg(path("a.y4m")));
+    let auto = [reduce("auto", "a.safetensors", "a.y4m"), reduce("auto", "b.safetensors", "a.tsr")];
+    for (report, file) in auto.iter().zip(["a.safetensors", "b.safetensors"]) {
+        let kept = report["reduced"]["kept"].as_u64().unwrap();
+        assert!((2..=64).contains(&kept), "{report}");
+        let bytes = fs::read(path(file)).unwrap();
+        let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        let header: Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+        assert_eq!(
+            (&header["labels"]["shape"], &header["codebook"]["shape"]),
+            (&value!([12, 4, 6]), &value!([kept, 16]))
+        );
+        assert_eq!(bytes.len(), 8 + length + 2 * 12 * 24 + 4 * 16 * kept as usize);
+    }
+    for count in ["0", "1025", "many"] {
+        fails(tessera(["tokens", "--reduce", count, "-o"]).arg(path("x.npy")).arg(path("a.y4m")), 2, "1 to 1024");
+    }
+    assert!(!path("x.npy").exists());
+}
+
+#[test]
+fn the_base_layer_is_made_without_a_word_of_its_encoder() {
+    let out = folder();
+    let clip = out.path().join("a.y4m");
+    door(&clip, 12, |n| Some([60 + 10 * n as u8, 100, 180]));
+    let output = tessera(["encode", "--base", "-o"]).arg(out.path().join("a.tsr")).arg(&clip).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("Svt"), "{}", stderr(&output));
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "ffmpeg")]
 mod judge;
+#[cfg(all(feature = "ffmpeg", unix))]
+mod quiet;
 mod shape;
 pub mod sound;
 pub mod video;
@@ -59,6 +61,8 @@ pub const MAX_INPUT_BYTES: u64 = 1 << 31;
   tessera encode photo.jpg --resilient            packets may be lost on the way
   tessera encode speech.wav                       speech.tsr, about 120 bytes a second
   tessera encode speech.mp3 --depth 6             half the bits
+  tessera encode clip.mp4 --bpp 0.005             clip.tsr, close to that many bits per pixel
+  tessera encode door.mp4 --keep changes          only the frames that show something new
   tessera encode chair.obj --size 1200            the nearest surface that fits
   tessera encode chair.obj --ratio 300            a three-hundredth of its binary bytes
   tessera encode scan.ply                         scan.tsr, 11 bits a coordinate
@@ -166,6 +170,10 @@ struct PictureReport {
 }
 
 pub fn run(arguments: &Encode) -> Result<std::result::Result<(), Exit>> {
+    #[cfg(all(feature = "ffmpeg", unix))]
+    if arguments.video.base {
+        quiet::begin_again();
+    }
     let takes = [PICTURES, SOUNDS, VIDEOS, SHAPES].concat();
     let rule = Rule { takes: &takes, gives: "tsr" };
     let plan = files::plan(&arguments.inputs, arguments.output.output.as_deref(), &rule)?;
@@ -234,7 +242,8 @@ fn encode(
     };
     let bytes = files::read_on(&job.source, start, MAX_INPUT_BYTES)?;
     let kind = Kind::of(&bytes).ok_or_else(|| explain::neither(&bytes))?;
-    if single {
+    // What is left of a video may look like a sound.
+    if single && explain::cut_off(&bytes).is_none() {
         arguments.refuse_options_of_others(kind)?;
     }
     match kind {
@@ -311,13 +320,13 @@ impl Encode {
             (_, _, _, Some(rung)) => Target::Rung { rung, lambda: self.lambda },
             _ => Target::Quality(self.quality.unwrap_or(50.0)),
         };
-        video::Wanted { target, effort: self.effort, video: self.video }
+        video::Wanted { target, effort: self.effort, video: self.video.clone() }
     }
 
     /// For a single file, an option that does nothing is a mistake.
     fn refuse_options_of_others(&self, kind: Kind) -> Result<()> {
         use Kind::{Picture, Shape, Sound, Video};
-        let options: [(&str, bool, &[Kind]); 16] = [
+        let options: [(&str, bool, &[Kind]); 18] = [
             ("--quality", self.quality.is_some(), &[Picture, Video, Shape]),
             ("--bpp", self.bpp.is_some(), &[Picture, Video]),
             ("--size", self.size.is_some(), &[Picture, Video, Shape]),
@@ -329,6 +338,8 @@ impl Encode {
             ("--audio", self.video.audio != video::Audio::Keep, &[Video]),
             ("--base", self.video.base, &[Video]),
             ("--eighths", self.video.eighths.is_some(), &[Video]),
+            ("--keep", self.video.keep != video::Keep::All, &[Video]),
+            ("--interest", self.video.interest.is_some(), &[Video]),
             ("--lossless", self.shape.lossless, &[Shape]),
             ("--bits", self.shape.bits.is_some(), &[Shape]),
             ("--precision", self.shape.precision.is_some(), &[Shape]),

@@ -48,6 +48,11 @@ pub trait Source {
     /// Whatever is wrong with the source. Frames before stay good; a call after an error returns `Ok(None)`.
     fn next_frame(&mut self) -> Result<Option<Frame>>;
 
+    /// When the last frame ends, in units of the time base, if that is known better than by [`StreamInfo::duration`]; asked after the last frame.
+    fn end(&self) -> Option<i64> {
+        None
+    }
+
     /// What was odd so far but no reason to stop, a sentence each.
     fn notes(&self) -> Vec<String> {
         Vec::new()

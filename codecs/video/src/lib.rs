@@ -9,12 +9,16 @@
 //! - [`VideoCodec`]: a [`Source`] of frames to a `.tsr` file, and a file to a [`Sink`].
 //! - [`inspect`]: what a file holds, without a model pack.
 
+mod clock;
 mod codec;
 mod error;
 mod frame;
 mod gop;
+mod interest;
 pub mod io;
+mod keep;
 mod mark;
+mod means;
 mod paint;
 mod pool;
 mod scale;
@@ -22,11 +26,13 @@ mod side;
 mod store;
 
 pub use codec::{
-    CodecOptions, DecodeOptions, Decoded, Decoder, EncodeOptions, Encoded, GopTokens, Inspection, Tally, Target,
-    VideoCodec, inspect,
+    Clusters, Codebook, CodecOptions, DecodeOptions, Decoded, Decoder, EncodeOptions, Encoded, GopTokens, Inspection,
+    Latents, MOST_CLUSTERS, Reduced, Tally, Target, VideoCodec, inspect,
 };
 #[cfg(feature = "ffmpeg")]
 pub use codec::{Judge, Switched};
 pub use error::{Error, Result};
 pub use frame::{Frame, Rational, Sink, Source, StreamInfo};
+pub use interest::Classifier;
+pub use keep::{Changes, Interest, Stretches};
 pub use side::{SideSound, SoundForm};

@@ -12,6 +12,8 @@ const FORMAT: u32 = 1;
 const MAX_PART: u64 = 1 << 31;
 /// The modality of packs that measure.
 const METRIC: &str = "metric";
+/// The modality of packs that say what is of interest.
+const INTEREST: &str = "interest";
 /// The modalities of packs that add to an image pack.
 const REFINER: &str = "refiner";
 const MASKED: &str = "masked";
@@ -41,6 +43,8 @@ pub struct Manifest {
     pub geometry: Option<GeometrySection>,
     /// What a metric pack adds.
     pub metric: Option<MetricSection>,
+    /// What a pack adds that says which pictures are of interest.
+    pub interest: Option<InterestSection>,
     /// What a refiner pack adds.
     pub refiner: Option<RefinerSection>,
     /// What a masked-token pack adds.
@@ -224,6 +228,35 @@ impl WholePictures {
     }
 }
 
+/// What says whether a picture is of interest.
+#[derive(Clone, Debug, Deserialize)]
+pub struct InterestSection {
+    /// Graph: picture f32 `[1,3,H,W]` in sRGB code values scaled to `range` → f32 `[1,N,H',W']`, scores, the greatest of which counts.
+    pub graph: String,
+    /// Columns and rows that pictures are scaled to.
+    pub size: [u32; 2],
+    /// What the graph's input calls black and white.
+    pub range: [f32; 2],
+    /// The score from which a picture is of interest.
+    pub threshold: f32,
+    /// What is of interest, in one line.
+    pub describe: String,
+}
+
+impl InterestSection {
+    /// Longest side that pictures are scaled to.
+    const MAX_SIDE: u32 = 4096;
+
+    fn fits(&self) -> bool {
+        let [black, white] = self.range;
+        self.size.iter().all(|side| (1..=Self::MAX_SIDE).contains(side))
+            && black.is_finite()
+            && white.is_finite()
+            && black < white
+            && self.threshold.is_finite()
+    }
+}
+
 impl Manifest {
     /// Reads and checks a manifest; the error says what is wrong with it.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
@@ -232,12 +265,12 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// What the pack's codec codes; `None` for a metric pack, which codes nothing.
+    /// What the pack's codec codes; `None` for a pack that codes nothing.
     pub fn modality(&self) -> Option<Modality> {
         modality(&self.modality)
     }
 
-    /// What the pack is, in a word: its medium, `metric`, `refiner`, `masked` or `video` for a frame decoder.
+    /// What the pack is, in a word: its medium, `metric`, `interest`, `refiner`, `masked` or `video` for a frame decoder.
     pub fn kind(&self) -> &str {
         &self.modality
     }
@@ -264,6 +297,7 @@ impl Manifest {
             ("audio", self.audio.is_some()),
             ("geometry", self.geometry.is_some()),
             (METRIC, self.metric.is_some()),
+            (INTEREST, self.interest.is_some()),
             (REFINER, self.refiner.is_some()),
             (MASKED, self.masked.is_some()),
             (VIDEO, self.video.is_some()),
@@ -276,6 +310,7 @@ impl Manifest {
         }
         let out_of_range = [
             ("geometry", self.geometry.as_ref().is_none_or(GeometrySection::fits)),
+            (INTEREST, self.interest.as_ref().is_none_or(InterestSection::fits)),
             (REFINER, self.refiner.as_ref().is_none_or(RefinerSection::fits)),
             (MASKED, self.masked.as_ref().is_none_or(MaskedSection::fits)),
             (VIDEO, self.video.as_ref().is_none_or(VideoSection::fits)),

@@ -21,8 +21,8 @@ pub use audio::{AudioPack, WholeGraphs};
 pub use geometry::{GeometryPack, GeometrySection};
 pub use image::ImagePack;
 pub use manifest::{
-    AudioSection, ImageSection, Manifest, MetricInput, MetricSection, Part, PictureInput, SoundFeatures, SoundInput,
-    WholePictures, WholeSection,
+    AudioSection, ImageSection, InterestSection, Manifest, MetricInput, MetricSection, Part, PictureInput,
+    SoundFeatures, SoundInput, WholePictures, WholeSection,
 };
 pub use relay::{RelayGraphs, RelaySection};
 
@@ -139,6 +139,9 @@ impl Pack {
         if self.manifest.metric.is_some() {
             self.metric()?;
         }
+        if self.manifest.interest.is_some() {
+            self.interest()?;
+        }
         if self.manifest.refiner.is_some() {
             self.refiner()?;
         }
@@ -191,6 +194,17 @@ impl Pack {
     pub fn metric(&self) -> Result<(&MetricSection, Graph)> {
         let section = self.manifest.metric.as_ref();
         let section = section.ok_or_else(|| self.damaged("it has no table [metric], so it is no metric pack"))?;
+        Ok((section, self.graph(&section.graph)?))
+    }
+
+    /// What a pack says of itself that tells which pictures are of interest, and its graph.
+    ///
+    /// # Errors
+    /// [`Error::PackDamaged`] where the graph is damaged or the pack is none of that kind.
+    pub fn interest(&self) -> Result<(&InterestSection, Graph)> {
+        let section = self.manifest.interest.as_ref();
+        let section = section
+            .ok_or_else(|| self.damaged("it has no table [interest], so it does not say what is of interest"))?;
         Ok((section, self.graph(&section.graph)?))
     }
 

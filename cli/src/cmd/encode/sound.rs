@@ -111,6 +111,7 @@ fn unreadable(bytes: &[u8], error: &tessera_audio::Error) -> Failure {
             let what = what.split("; ").next().unwrap_or_default();
             Failure::new(Exit::Input, what, fix)
         }
+        _ if let Some(failure) = explain::cut_off(bytes) => failure,
         _ => explain::sound(error),
     }
 }

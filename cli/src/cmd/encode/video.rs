@@ -13,7 +13,7 @@ use tessera_core::Rung;
 #[cfg(feature = "ffmpeg")]
 use tessera_video::Judge;
 use tessera_video::{
-    EncodeOptions, Source as Frames, Target, VideoCodec,
+    Changes, Classifier, EncodeOptions, Interest, Source as Frames, Target, VideoCodec,
     io::{ReadOptions, is_video, open, pictures::Pattern, y4m},
 };
 
@@ -22,7 +22,7 @@ use crate::{
     engine::{PackHandle, Shared},
     explain,
     failure::{Exit, Failure, Result},
-    files::{Job, Kind, Output, Sink, Source},
+    files::{self, Job, Kind, Output, Sink, Source},
     print,
 };
 
@@ -30,7 +30,7 @@ use crate::{
 use super::judge::{Detail, Measured};
 
 /// Options for videos.
-#[derive(Args, Clone, Copy, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Videos")]
 pub struct VideoArgs {
     /// Seconds of a group of pictures at most; a file can be entered where one begins
@@ -49,6 +49,22 @@ pub struct VideoArgs {
     /// the frames of a group, and FFmpeg's libraries, to decode too
     #[arg(long)]
     pub base: bool,
+
+    /// Which frames are kept: all, or, of each stretch of --gop seconds, those from the first on that shows something new. What is left out is no part of the file: the frame
+    /// before it is shown until the next one, and the video is as long as it was
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t = Keep::All, conflicts_with = "base")]
+    pub keep: Keep,
+
+    /// With --keep changes: a model pack that says which pictures are of interest, by id or hash; of a stretch without any, the first new frame alone is kept
+    #[arg(long, value_name = "PACK")]
+    pub interest: Option<String>,
+}
+
+/// Which frames of a video are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Keep {
+    All,
+    Changes,
 }
 
 /// What becomes of a video's sound.
@@ -105,7 +121,8 @@ impl Input {
         }
     }
 
-    fn open(self) -> Result<Box<dyn Frames>> {
+    /// Its frames.
+    pub fn open(self) -> Result<Box<dyn Frames>> {
         let options = ReadOptions::default();
         let opened = match self {
             Self::File(path) => open(&path, &options),
@@ -147,10 +164,20 @@ pub struct Report {
     changed: f64,
     /// Groups that carry AV1 at half the sides, where that looks better; the numbers of tokens are of all groups before that.
     base_gops: u32,
+    /// Stretches of time of which all frames are kept, some, and none; absent where all are.
+    stretches: Option<Stretches>,
     /// What was not coded as it came.
     pub notes: Vec<String>,
     /// Reading and encoding; the model is loaded on the way.
     seconds: f64,
+}
+
+/// What became of the stretches of a video.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Stretches {
+    whole: u32,
+    thinned: u32,
+    dropped: u32,
 }
 
 /// What a video shall become.
@@ -179,10 +206,24 @@ pub fn encode(
     let start = Instant::now();
     let sound = beside::sound(shared, &input, wanted.video.audio)?;
     let again = input.path();
+    let cut = again.as_ref().and_then(|path| files::missing(&mut File::open(path).ok()?).ok()?);
     let mut frames = input.open()?;
     let (width, height) = (frames.info().width, frames.info().height);
+    let mut interest = wanted.video.interest(shared)?;
+    let mut stretches = None;
     let mut encode = |out: &mut dyn io::Write| {
-        codec.encode_with(&mut *frames, sound.as_ref(), out, &options).map_err(|error| explain::video(&error))
+        let encoded = match wanted.video.keep {
+            Keep::All => codec.encode_with(&mut *frames, sound.as_ref(), out, &options),
+            Keep::Changes => {
+                let interest = interest.as_mut().map(|classifier| classifier as &mut dyn Interest);
+                let mut kept = Changes::new(&mut *frames, options.gop_seconds, interest);
+                let encoded = codec.encode_with(&mut kept, sound.as_ref(), out, &options);
+                let tessera_video::Stretches { whole, thinned, dropped } = kept.stretches();
+                stretches = Some(Stretches { whole, thinned, dropped });
+                encoded
+            }
+        };
+        encoded.map_err(|error| explain::video(&error))
     };
     let mut base_gops = 0;
     let encoded = match (&job.sink, again.filter(|_| cfg!(feature = "ffmpeg") && wanted.video.base)) {
@@ -204,6 +245,8 @@ pub fn encode(
         }
     };
     let Rung { levels, depth } = encoded.rung;
+    let mut notes = frames.notes();
+    notes.extend(cut.map(|what| format!("the file was cut off, {what}: the frames up to there are coded")));
     Ok(Report {
         input: job.source.to_string(),
         output: job.sink.to_string(),
@@ -225,7 +268,8 @@ pub fn encode(
         inter_bits: encoded.tally.inter_bits,
         changed: encoded.tally.changed,
         base_gops,
-        notes: frames.notes(),
+        stretches,
+        notes,
         seconds: start.elapsed().as_secs_f64(),
     })
 }
@@ -249,13 +293,31 @@ fn switched(_: &VideoCodec, _: &Shared, file: &[u8], _: &Path) -> Result<(Vec<u8
     Ok((file.to_vec(), 0))
 }
 
+impl VideoArgs {
+    /// Whoever says what is of interest.
+    fn interest(&self, shared: &Shared) -> Result<Option<Classifier>> {
+        let Some(name) = &self.interest else { return Ok(None) };
+        if self.keep == Keep::All {
+            return Err(Failure::usage("--interest does nothing where all frames are kept", "add --keep changes"));
+        }
+        let pack = shared.interest_pack(name)?;
+        Classifier::new(&pack).map(Some).map_err(|error| explain::video(&error))
+    }
+}
+
 impl Report {
     pub fn line(&self) -> String {
         format!(
-            "{} -> {}  {} frames, {:.1} s  {} bytes{}  {:.5} bpp, {} bit/s  rung {}x{} at {}/8  {:.2} s, {:.1} frames/s",
+            "{} -> {}  {} frames{}, {:.1} s  {} bytes{}  {:.5} bpp, {} bit/s  rung {}x{} at {}/8  {:.2} s, {:.1} frames/s",
             self.input,
             self.output,
             print::grouped(self.frames),
+            match &self.stretches {
+                None => String::new(),
+                Some(Stretches { whole, thinned, dropped }) => {
+                    format!(" ({whole} stretches whole, {thinned} thinned, {dropped} dropped)")
+                }
+            },
             self.duration,
             print::grouped(self.bytes),
             match self.sound_bytes {

@@ -19,11 +19,18 @@ pub struct Report {
     height: u32,
     /// Columns and rows of the frames that the tokens stand for.
     coded: [u32; 2],
+    /// Their sides in eighths of those shown.
+    eighths: u8,
     frames: u64,
     frame_rate: Option<f64>,
     duration: f64,
     /// Frames of each group of pictures.
     gops: Vec<u32>,
+    /// Groups all of whose frames follow each other as those of the video do, and groups with a frame that is shown for longer, because nothing new was kept after it.
+    whole_gops: u32,
+    thinned_gops: u32,
+    /// Seconds that such frames are shown beyond their own time.
+    held: f64,
     pack_hash: String,
     /// Id of the pack, from the file or from the packs at hand.
     pack: Option<String>,
@@ -56,6 +63,7 @@ pub fn inspect_video(file: String, bytes: &[u8], header: &Header, shared: &Share
         None => None,
     };
     let (width, height) = held.shape.coded();
+    let thinned = held.held();
     let pixels = f64::from(held.shape.width) * f64::from(held.shape.height) * held.frames as f64;
     // Rates are those of the frames.
     let bits = 8.0 * (bytes.len() as u64 - held.sound_bytes) as f64;
@@ -65,9 +73,13 @@ pub fn inspect_video(file: String, bytes: &[u8], header: &Header, shared: &Share
         width: held.shape.width,
         height: held.shape.height,
         coded: [width, height],
+        eighths: held.shape.eighths,
         frames: held.frames,
         frame_rate: held.shape.rate.map(|(num, den)| f64::from(num) / f64::from(den)),
         duration: held.seconds,
+        whole_gops: thinned.iter().filter(|seconds| **seconds == 0.0).count() as u32,
+        thinned_gops: thinned.iter().filter(|seconds| **seconds > 0.0).count() as u32,
+        held: thinned.iter().sum(),
         gops: held.gops,
         pack_hash: explain::hex(&header.pack.hash),
         pack: header.pack.id.clone().or(pack.as_ref().map(|pack| pack.id().to_owned())),
@@ -95,17 +107,16 @@ impl Report {
     pub fn page(&self) -> String {
         let pack = pack_line(self.pack.as_deref(), &self.pack_hash, self.pack_found);
         let rate = self.frame_rate.map_or(String::new(), |rate| format!(" at {rate:.3} a second"));
-        let scaled = match self.coded == [self.width, self.height] {
-            true => String::new(),
-            false => format!(", coded as {} x {}", self.coded[0], self.coded[1]),
-        };
         let mut page = format!(
-            "{}\n  video    {} x {}{scaled}, {} frames{rate}, {:.2} s\n  pack     {pack}\n  rung     {} {}, the last at {} bits; {} prior\n  groups   {} of {} to {} frames\n",
+            "{}\n  video    {} x {}, {} frames{rate}, {:.2} s\n  coded    {} x {}, {} eighths of the sides\n  pack     {pack}\n  rung     {} {}, the last at {} bits; {} prior\n  groups   {} of {} to {} frames\n",
             self.file,
             print::grouped(u64::from(self.width)),
             print::grouped(u64::from(self.height)),
             print::grouped(self.frames),
             self.duration,
+            print::grouped(u64::from(self.coded[0])),
+            print::grouped(u64::from(self.coded[1])),
+            self.eighths,
             self.levels,
             if self.levels == 1 { "level" } else { "levels" },
             self.depth,
@@ -123,6 +134,12 @@ impl Report {
                 print::grouped(inter.round() as u64),
                 100.0 * inter / key,
                 100.0 * changed
+            ));
+        }
+        if self.thinned_gops > 0 {
+            page.push_str(&format!(
+                "  kept     {} groups whole, {} thinned: a frame is held there, {:.2} s in all\n",
+                self.whole_gops, self.thinned_gops, self.held
             ));
         }
         let numbers = |of: bool| {

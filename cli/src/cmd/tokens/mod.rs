@@ -1,10 +1,12 @@
-//! `tessera tokens` and `tessera detokenize`: sounds as bare tokens, for language models.
+//! `tessera tokens` and `tessera detokenize`: sounds and videos as bare tokens, for language models.
 
 mod detokenize;
 mod form;
 mod npy;
 mod shards;
 mod tar;
+mod video;
+mod volume;
 
 use std::{borrow::Borrow, path::PathBuf, time::Instant};
 
@@ -17,11 +19,12 @@ pub use self::detokenize::{Detokenize, run as run_back};
 use self::{
     form::{Form, Tokenised},
     shards::Entry,
+    video::{Clip, Grids, VideoArgs},
 };
 use crate::{
     args::{ModelArgs, OutputArgs, RuntimeArgs, WorkerArgs},
     batch,
-    cmd::encode::{self, SOUNDS, sound::SoundArgs},
+    cmd::encode::{self, SOUNDS, VIDEOS, sound::SoundArgs, video::Input},
     engine::Shared,
     explain,
     failure::{Exit, Failure, Result},
@@ -29,9 +32,9 @@ use crate::{
     print,
 };
 
-/// Write the tokens of sounds, for language models
+/// Write the tokens of sounds and videos, for language models
 ///
-/// A token is a whole number below the vocabulary's size, 2^depth (4,096 at 12 bits, without --depth); --offset moves all of them up. One
+/// Of sounds, a token is a whole number below the vocabulary's size, 2^depth (4,096 at 12 bits, without --depth); --offset moves all of them up. One
 /// token stands for a hop of samples (200 at 16 kHz, 80 tokens a second), and a few more follow for the end of the last window. With a
 /// --depth beyond a token's bits, a frame of tokens stands for a hop, one of each level: they follow each other. A .tsr file gives the tokens that are in it. What is written is told by --format or the
 /// ending of -o:
@@ -41,6 +44,12 @@ use crate::{
 /// safetensors  tensor "tokens" [channel, token] of the same types, everything else as metadata
 /// txt          a line of numbers per channel
 /// tar          WebDataset: <key>.json and <key>.npy of every sound; -o names one archive, or a folder of archives of --shard sounds
+///
+/// Of videos, a token stands for 16 x 16 pixels of a frame: the arrays are [frame, row, column, level], the tokens those that 'tessera encode' chooses, and txt has a line per
+/// frame. With --reduce, a video becomes K vectors that are made for it (codebook, f32 [label, value]) and labels [frame, row, column] that say which of them stands
+/// where and when, after VQToken (arXiv:2503.16980); npy and txt hold the labels alone, tar <key>.codebook.npy too. Every video is reduced to K tokens, or with
+/// auto to as many as lie at the knee of its curve of explained variance over log2 K, K from 1 to 128. The report has the tokens that are kept, how many there were for each,
+/// the error of the latents, the share of their variance that is explained, and that share per token: TokDense with what is measured without a task.
 #[derive(Debug, Args)]
 #[command(
     verbatim_doc_comment,
@@ -49,10 +58,12 @@ use crate::{
   tessera tokens speech.wav -o - --format txt        to standard output
   tessera tokens corpus/ -o tokens/ --format npy -j 2 --skip-existing
   tessera tokens corpus/ -o shards/ --format tar --skip-existing
+  tessera tokens clip.mp4 -o clip.npy                [frame, row, column, level]
+  tessera tokens clip.mp4 --reduce auto -o clip.safetensors
   tessera detokenize speech.jsonl -o back.wav"
 )]
 pub struct Tokens {
-    /// Sounds, .tsr files of sounds, or folders; - is standard input
+    /// Sounds, videos, .tsr files of either, or folders; - is standard input
     #[arg(required = true, value_name = "IN")]
     inputs: Vec<PathBuf>,
 
@@ -78,6 +89,9 @@ pub struct Tokens {
     #[command(flatten)]
     sound: SoundArgs,
 
+    #[command(flatten)]
+    video: VideoArgs,
+
     /// Model pack, by id or hash; see 'tessera models list'
     #[arg(long, value_name = "ID", help_heading = "Models")]
     pack: Option<String>,
@@ -97,8 +111,9 @@ struct Report {
     output: String,
     duration: f64,
     depth: u8,
-    channels: usize,
-    /// Tokens of all channels.
+    #[serde(flatten)]
+    of: Of,
+    /// Tokens in all.
     tokens: u64,
     seconds: f64,
     x_real_time: f64,
@@ -107,38 +122,48 @@ struct Report {
     sample: Vec<u8>,
 }
 
+/// What tokens are of.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Of {
+    Sound { channels: usize },
+    Video(Grids),
+}
+
 impl Report {
     fn new(job: &Job, sink: &Sink, duration: f64, bare: &Bare, start: Instant) -> Self {
-        let seconds = start.elapsed().as_secs_f64();
-        Self {
+        let report = Self {
             input: job.source.to_string(),
             output: sink.to_string(),
             duration,
             depth: bare.bits,
-            channels: bare.channels.len(),
+            of: Of::Sound { channels: bare.channels.len() },
             tokens: bare.channels.iter().map(|channel| channel.len() as u64).sum(),
-            seconds,
-            x_real_time: duration / seconds.max(1e-9),
+            seconds: 0.0,
+            x_real_time: 0.0,
             sample: Vec::new(),
-        }
+        };
+        report.timed(start)
+    }
+
+    /// With the time since `start`.
+    fn timed(self, start: Instant) -> Self {
+        let seconds = start.elapsed().as_secs_f64();
+        Self { seconds, x_real_time: self.duration / seconds.max(1e-9), ..self }
     }
 
     fn line(&self) -> String {
-        format!(
-            "{} -> {}  {:.1} s  {} tokens, {} bits a frame  {:.0} x real time",
-            self.input,
-            self.output,
-            self.duration,
-            print::grouped(self.tokens),
-            self.depth,
-            self.x_real_time
-        )
+        let of = match &self.of {
+            Of::Sound { .. } => format!("{} tokens, {} bits a frame", print::grouped(self.tokens), self.depth),
+            Of::Video(grids) => grids.line(self.depth),
+        };
+        format!("{} -> {}  {:.1} s  {of}  {:.1} x real time", self.input, self.output, self.duration, self.x_real_time)
     }
 }
 
 pub fn run(arguments: &Tokens) -> Result<std::result::Result<(), Exit>> {
     let form = form_of(arguments)?;
-    let takes = [SOUNDS, &["tsr"]].concat();
+    let takes = [SOUNDS, VIDEOS, &["tsr"]].concat();
     let mut entries = match form {
         Form::Tar => shards::plan(arguments, &takes)?,
         _ => {
@@ -158,8 +183,9 @@ pub fn run(arguments: &Tokens) -> Result<std::result::Result<(), Exit>> {
     }
     let workers = usize::from(arguments.workers.jobs);
     let shared = Shared::new(&arguments.models, &arguments.runtime, workers.min(entries.len()))?;
+    let single = entries.len() == 1;
     let work = |(): &mut (), entry: &Entry| {
-        tokenise(&shared, entry, arguments, form, output).map_err(|f| f.at(&entry.job.source))
+        tokenise(&shared, entry, arguments, form, (output, single)).map_err(|f| f.at(&entry.job.source))
     };
     let done =
         |entry: &Entry, result: &Result<Report>| if form == Form::Tar { writer.add(entry, result) } else { Ok(()) };
@@ -192,7 +218,7 @@ fn each<J: Borrow<Job> + Sync>(
     if jobs.len() > 1 {
         let seconds = start.elapsed().as_secs_f64();
         print::note(&format!(
-            "{:.1} minutes of sound in {seconds:.1} s, {:.0} x real time",
+            "{:.1} minutes in {seconds:.1} s, {:.0} x real time",
             duration / 60.0,
             duration / seconds.max(1e-9)
         ));
@@ -223,22 +249,52 @@ fn form_of(arguments: &Tokens) -> Result<Form> {
     }
 }
 
-fn tokenise(shared: &Shared, entry: &Entry, arguments: &Tokens, form: Form, output: Output) -> Result<Report> {
+fn tokenise(
+    shared: &Shared,
+    entry: &Entry,
+    arguments: &Tokens,
+    form: Form,
+    (output, single): (Output, bool),
+) -> Result<Report> {
     let job = &entry.job;
     // Text is no danger to a terminal.
     if job.sink != Sink::Stdout || form.is_binary() {
         output.check(&job.sink)?;
     }
-    let bytes = files::read(&job.source, encode::MAX_INPUT_BYTES)?;
+    let start = match Input::of(&job.source)? {
+        Ok(input) => {
+            arguments.refuse_options_of_others(single, true)?;
+            return video::tokenise(shared, entry, arguments, form, output, Clip::File(input));
+        }
+        Err(start) => start,
+    };
+    let bytes = files::read_on(&job.source, start, encode::MAX_INPUT_BYTES)?;
+    if let Some(header) = video::header(&bytes) {
+        arguments.refuse_options_of_others(single, true)?;
+        return video::tokenise(shared, entry, arguments, form, output, Clip::Coded(&bytes, &header));
+    }
+    arguments.refuse_options_of_others(single && explain::cut_off(&bytes).is_none(), false)?;
+    sound(shared, entry, arguments, form, output, &bytes)
+}
+
+fn sound(
+    shared: &Shared,
+    entry: &Entry,
+    arguments: &Tokens,
+    form: Form,
+    output: Output,
+    bytes: &[u8],
+) -> Result<Report> {
+    let job = &entry.job;
     let limits = Limits::default();
     let start = Instant::now();
-    let (codec, tokens) = if let Ok(header) = explain::header(&bytes, &limits, false) {
+    let (codec, tokens) = if let Ok(header) = explain::header(bytes, &limits, false) {
         let codec = shared.sound_tables(&shared.find_pack(&header)?)?;
-        let tokens = codec.tokens_of(&bytes, &limits).map_err(|error| explain::sound(&error))?;
+        let tokens = codec.tokens_of(bytes, &limits).map_err(|error| explain::sound(&error))?;
         (codec, tokens)
     } else {
         let codec = shared.sound_codec(&shared.sound_pack(arguments.pack.as_deref())?)?;
-        let (sound, _) = encode::sound::prepare(&bytes, &arguments.sound.limits(), &codec)?;
+        let (sound, _) = encode::sound::prepare(bytes, &arguments.sound.limits(), &codec)?;
         let sound = arguments.sound.mixed(sound);
         let depth = arguments.sound.depth.unwrap_or(codec.depth());
         let tokens = codec.tokens(&sound, depth).map_err(|error| explain::sound(&error))?;
@@ -253,4 +309,26 @@ fn tokenise(shared: &Shared, entry: &Entry, arguments: &Tokens, form: Form, outp
         _ => output.write(&job.sink, &bytes)?,
     }
     Ok(report)
+}
+
+impl Tokens {
+    /// For a single file, an option that does nothing is a mistake.
+    fn refuse_options_of_others(&self, single: bool, video: bool) -> Result<()> {
+        let options: [(&str, bool, bool); 5] = [
+            ("--depth", self.sound.depth.is_some(), false),
+            ("--max-minutes", self.sound.max_minutes.is_some(), false),
+            ("--reduce", self.video.reduce.is_some(), true),
+            ("--rung", self.video.rung.is_some(), true),
+            ("--eighths", self.video.eighths.is_some(), true),
+        ];
+        match options.into_iter().find(|&(_, given, of_video)| single && given && of_video != video) {
+            Some((option, ..)) if video => {
+                Err(Failure::usage(format!("{option} does not apply"), "it is a video: choose its tokens with --rung"))
+            }
+            Some((option, ..)) => {
+                Err(Failure::usage(format!("{option} does not apply"), "it is a sound: choose its tokens with --depth"))
+            }
+            None => Ok(()),
+        }
+    }
 }

@@ -1,11 +1,9 @@
 //! Arrays of whole numbers in NumPy's file format, version 1.0.
 
-/// `[row, column]` of little-endian `u16` or, where they do not fit, `u32`.
-pub fn write(rows: &[Vec<u32>]) -> Vec<u8> {
-    let columns = rows.first().map_or(0, Vec::len);
-    let wide = rows.iter().flatten().any(|&value| value > u32::from(u16::MAX));
-    let kind = if wide { "<u4" } else { "<u2" };
-    let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({}, {columns}), }}", rows.len());
+/// What stands before the numbers of an array of a type and a shape.
+pub fn head(kind: &str, shape: &[usize]) -> Vec<u8> {
+    let sides: Vec<String> = shape.iter().map(usize::to_string).collect();
+    let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({}), }}", sides.join(", "));
     // The data starts at a multiple of 64 bytes.
     let padding = (64 - (10 + header.len() + 1) % 64) % 64;
     header.push_str(&" ".repeat(padding));
@@ -13,12 +11,27 @@ pub fn write(rows: &[Vec<u32>]) -> Vec<u8> {
     let mut out = b"\x93NUMPY\x01\x00".to_vec();
     out.extend((header.len() as u16).to_le_bytes());
     out.extend(header.bytes());
+    out
+}
+
+/// `[row, column]` of little-endian `u16` or, where they do not fit, `u32`.
+pub fn write(rows: &[Vec<u32>]) -> Vec<u8> {
+    let columns = rows.first().map_or(0, Vec::len);
+    let wide = rows.iter().flatten().any(|&value| value > u32::from(u16::MAX));
+    let mut out = head(if wide { "<u4" } else { "<u2" }, &[rows.len(), columns]);
     for &value in rows.iter().flatten() {
         match wide {
             true => out.extend(value.to_le_bytes()),
             false => out.extend((value as u16).to_le_bytes()),
         }
     }
+    out
+}
+
+/// Rows of `dim` little-endian `f32`.
+pub fn vectors(values: &[f32], dim: usize) -> Vec<u8> {
+    let mut out = head("<f4", &[values.len() / dim.max(1), dim]);
+    out.extend(values.iter().flat_map(|value| value.to_le_bytes()));
     out
 }
 

@@ -4,6 +4,8 @@
 //! chain of multiplications and additions in the order of the dimensions, so it does not depend on how
 //! many codewords are scored at once.
 
+use archmage::autoversion;
+
 /// Codewords scored together. Four SSE2 registers, two AVX2 registers.
 const LANES: usize = 16;
 
@@ -43,10 +45,12 @@ impl Scan {
     }
 
     /// The lowest score; the lowest index among equals.
+    #[autoversion(v3, neon)]
     pub fn nearest(&self, vector: &[f32]) -> u16 {
         let mut best = [f32::INFINITY; LANES];
         let mut block_of_best = [0u32; LANES];
-        for (block, scores) in (0u32..).zip(self.scores(vector)) {
+        for (block, (rows, norms)) in (0u32..).zip(self.blocks()) {
+            let scores = scores(rows, norms, vector);
             for lane in 0..LANES {
                 let nearer = scores[lane] < best[lane];
                 best[lane] = if nearer { scores[lane] } else { best[lane] };
@@ -64,13 +68,15 @@ impl Scan {
     }
 
     /// The `n` lowest scores in rising order, the lower index first among equals.
+    #[autoversion(v3, neon)]
     pub fn nearest_n(&self, vector: &[f32], n: usize, out: &mut Vec<Scored>) {
         out.clear();
         if n == 0 {
             return;
         }
         let mut worst = f32::INFINITY;
-        for (block, scores) in self.scores(vector).enumerate() {
+        for (block, (rows, norms)) in self.blocks().enumerate() {
+            let scores = scores(rows, norms, vector);
             if !scores.iter().fold(false, |any, &score| any | (score < worst)) {
                 continue;
             }
@@ -90,18 +96,21 @@ impl Scan {
         }
     }
 
-    fn scores<'a>(&'a self, vector: &'a [f32]) -> impl Iterator<Item = [f32; LANES]> + 'a {
-        let blocks = self.transposed.chunks_exact(self.dim * LANES);
-        let (norms, _) = self.half_norms.as_chunks::<LANES>();
-        blocks.zip(norms).map(move |(block, norms)| {
-            let mut scores = *norms;
-            let (rows, _) = block.as_chunks::<LANES>();
-            for (row, &value) in rows.iter().zip(vector) {
-                for lane in 0..LANES {
-                    scores[lane] -= row[lane] * value;
-                }
-            }
-            scores
-        })
+    /// Rows `[dim][lane]` and halves of norms, block by block.
+    #[inline(always)]
+    fn blocks(&self) -> impl Iterator<Item = (&[f32], &[f32; LANES])> {
+        self.transposed.chunks_exact(self.dim * LANES).zip(self.half_norms.as_chunks::<LANES>().0)
     }
+}
+
+/// The scores of a block.
+#[inline(always)]
+fn scores(rows: &[f32], norms: &[f32; LANES], vector: &[f32]) -> [f32; LANES] {
+    let mut scores = *norms;
+    for (row, &value) in rows.as_chunks::<LANES>().0.iter().zip(vector) {
+        for lane in 0..LANES {
+            scores[lane] -= row[lane] * value;
+        }
+    }
+    scores
 }

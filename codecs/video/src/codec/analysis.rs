@@ -1,47 +1,94 @@
 //! Frames to groups of latents.
 
 use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
 
 use tessera_core::Limits;
 use tessera_core::container::VideoShape;
 use tessera_image::{Picture, Tokenizer};
 
 use super::VideoCodec;
+use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::frame::{Source, StreamInfo};
+use crate::frame::Source;
 use crate::gop::{Analysed, Gop, Grouping, to_halves};
 use crate::mark::marks;
 use crate::pool::Pool;
 use crate::scale::Scaler;
 
-impl VideoCodec {
-    /// The latents of all frames, group by group.
-    pub(super) fn analyse(
+/// What turns frames into latents, its networks loaded once for all that is looked at: frames are tried at several sizes before all of them are coded at one.
+pub(super) struct Analysts<'a> {
+    codec: &'a VideoCodec,
+    idle: Mutex<Vec<Tokenizer>>,
+}
+
+/// How frames become groups.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Grouped {
+    /// Seconds of a group at most.
+    pub seconds: f64,
+    /// Levels that its tokens may have.
+    pub levels: u8,
+}
+
+impl<'a> Analysts<'a> {
+    pub fn new(codec: &'a VideoCodec) -> Self {
+        Self { codec, idle: Mutex::default() }
+    }
+
+    /// The latents and marks of a picture.
+    fn look(&self, rgb: Vec<u8>, (width, height): (u32, u32)) -> Result<Analysed> {
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tokenizer = idle().pop().unwrap_or_else(|| self.codec.tokenizer.sibling(1));
+        let marks = marks(&rgb, (width, height), tokenizer.stride());
+        let latents = tokenizer.analyse(&Picture::from_rgb(width, height, rgb)?)?;
+        idle().push(tokenizer);
+        Ok(Analysed { latents: to_halves(&latents), marks })
+    }
+
+    /// The latents of all frames, group by group; `known` are those of the first frames, as far as they were looked at.
+    pub fn groups(
         &self,
         source: &mut dyn Source,
         shape: &VideoShape,
-        gop_seconds: f64,
-        levels: u8,
+        known: Vec<Analysed>,
+        how: Grouped,
         mut done: impl FnMut(Gop) -> Result<()>,
+    ) -> Result<()> {
+        let mut grouping = self.grouping(shape, how);
+        self.frames(source, shape, known, |frame, ticks| grouping.put(frame, ticks).map_or(Ok(()), &mut done))?;
+        grouping.take().map_or(Ok(()), done)
+    }
+
+    /// What collects frames into groups.
+    pub fn grouping(&self, shape: &VideoShape, how: Grouped) -> Grouping {
+        let (width, height) = shape.coded();
+        let tokenizer = &self.codec.tokenizer;
+        let ticks = how.seconds * f64::from(shape.tick.1) / f64::from(shape.tick.0);
+        let tokens = (Limits::default().max_tokens, how.levels);
+        Grouping::new(ticks.max(1.0) as u64, tokenizer.grid(width, height), tokenizer.codebook().dim(), tokens)
+    }
+
+    /// The latents of all frames and how long each is shown.
+    pub fn frames(
+        &self,
+        source: &mut dyn Source,
+        shape: &VideoShape,
+        known: Vec<Analysed>,
+        mut done: impl FnMut(Analysed, u64) -> Result<()>,
     ) -> Result<()> {
         let info = source.info().clone();
         let size = shape.coded();
-        let grid = self.tokenizer.grid(size.0, size.1);
-        let ticks = gop_seconds * f64::from(shape.tick.1) / f64::from(shape.tick.0);
-        let tokens = (Limits::default().max_tokens, levels);
-        let mut grouping = Grouping::new(ticks.max(1.0) as u64, grid, self.tokenizer.codebook().dim(), tokens);
-        let threads = self.painters(u64::from(size.0) * u64::from(size.1));
+        let threads = self.codec.painters(u64::from(size.0) * u64::from(size.1));
         let scaler = &Scaler::new((info.width, info.height), size);
         let length = (info.width as usize) * (info.height as usize) * 3;
         std::thread::scope(|scope| {
-            let base = &self.tokenizer;
-            let work = move |tokenizer: &mut Tokenizer, rgb: Vec<u8>| {
-                let rgb = scaler.scale(&rgb);
-                let marks = marks(&rgb, size, tokenizer.stride());
-                let latents = tokenizer.analyse(&Picture::from_rgb(size.0, size.1, rgb)?)?;
-                Ok(Analysed { latents: to_halves(&latents), marks })
+            let work = move |(): &mut (), frame| match frame {
+                Work::Done(analysed) => Ok(analysed),
+                Work::Pixels(rgb) => self.look(scaler.scale(&rgb), size),
             };
-            let mut analysts = Pool::new(scope, threads, threads + 2, move || base.sibling(1), work);
+            let mut analysts = Pool::new(scope, threads, threads + 2, || (), work);
+            let mut known = known.into_iter();
             let mut clock = Clock::default();
             let mut lengths = VecDeque::new();
             let mut ended = false;
@@ -53,10 +100,10 @@ impl VideoCodec {
                         }
                         Some(frame) => {
                             lengths.extend(clock.frame(frame.time)?);
-                            analysts.put(frame.rgb);
+                            analysts.put(known.next().map_or(Work::Pixels(frame.rgb), Work::Done));
                         }
                         None => {
-                            lengths.extend(clock.end(&info)?);
+                            lengths.push_back(clock.end(&info, source.end())?);
                             ended = true;
                         }
                     }
@@ -64,51 +111,15 @@ impl VideoCodec {
                 // A frame's length is known when the next one is; a full pool holds at least two.
                 let Some(analysed) = analysts.take() else { break };
                 let Some(ticks) = lengths.pop_front() else { break };
-                if let Some(gop) = grouping.put(analysed?, ticks) {
-                    done(gop)?;
-                }
+                done(analysed?, ticks)?;
             }
-            grouping.take().map_or(Ok(()), done)
+            Ok(())
         })
     }
 }
 
-/// Lengths of frames from their times.
-#[derive(Debug, Default)]
-struct Clock {
-    first: Option<i64>,
-    last: Option<i64>,
-    /// Length of the frame before the last.
-    length: Option<u64>,
-}
-
-impl Clock {
-    /// The length of the frame before, if there is one.
-    fn frame(&mut self, time: i64) -> Result<Option<u64>> {
-        self.first.get_or_insert(time);
-        let Some(last) = self.last.replace(time) else { return Ok(None) };
-        let length = time.checked_sub(last).filter(|&length| length > 0).ok_or_else(|| {
-            Error::video(format!("the times of its frames do not rise at {time}; remux it, or give it new times"))
-        })?;
-        self.length = Some(length as u64);
-        Ok(self.length)
-    }
-
-    /// The length of the last frame: what is left of the video's, one of the nominal rate, or that of the frame before.
-    fn end(&mut self, info: &StreamInfo) -> Result<Option<u64>> {
-        let (Some(first), Some(last)) = (self.first, self.last) else {
-            return Err(Error::video("it has no frames; use a video with content"));
-        };
-        let nominal = info.frame_rate.and_then(|rate| {
-            let num = u128::from(rate.den) * u128::from(info.time_base.den);
-            let den = u128::from(rate.num) * u128::from(info.time_base.num);
-            u64::try_from((num + den / 2) / den.max(1)).ok()
-        });
-        let usual = self.length.or(nominal).unwrap_or(1).max(1);
-        let left = info.duration.and_then(|duration| duration.checked_sub(last.checked_sub(first)?));
-        // A duration that is far off says something else.
-        let left =
-            left.and_then(|left| u64::try_from(left).ok()).filter(|left| (1..=usual.saturating_mul(4)).contains(left));
-        Ok(Some(left.unwrap_or_else(|| nominal.unwrap_or(usual).max(1))))
-    }
+/// A frame on its way to latents.
+enum Work {
+    Pixels(Vec<u8>),
+    Done(Analysed),
 }

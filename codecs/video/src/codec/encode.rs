@@ -3,19 +3,21 @@
 use std::io::Write;
 
 use tessera_core::container::{Chunk, FULL_SCALE, Header, MediaShape, PriorKind, VideoShape};
+use tessera_core::entropy::CodedGop;
 use tessera_core::{LatentShape, Rung};
 
-use super::coding::{Choosing, Coded, code};
-use super::probe::Ahead;
-use super::rate::{self, Budget, Trial};
+use super::analysis::{Analysts, Grouped};
+use super::coding::{Choosing, Coded, choose, code};
+use super::probe::{Ahead, Suggestion};
+use super::rate::{self, Budget, Kept, Trial};
 use super::writing::{Writing, Written};
-use super::{EncodeOptions, Tally, Target, VideoCodec};
-use crate::error::Result;
+use super::{EncodeOptions, GopTokens, Tally, Target, VideoCodec};
+use crate::error::{Error, Result};
 use crate::frame::{Source, StreamInfo};
 use crate::gop::Gop;
 use crate::pool::Pool;
 use crate::side::SideSound;
-use crate::store::Store;
+use crate::store::{Scratch, Store};
 
 /// Bits per pixel where nothing is known.
 const UNKNOWN: f64 = 0.005;
@@ -54,8 +56,7 @@ pub struct Encoded {
 impl VideoCodec {
     /// Encodes a video to a `.tsr` file, group by group.
     ///
-    /// With a quality or a rung, memory does not grow with the video. With a number of bytes, latents wait in a temporary file that has no name, and
-    /// the coded groups in memory, until it is known what a bit is worth. The same frames, pack and options give the same bytes for any number of threads, on machines whose
+    /// Memory does not grow with the video: until it is known what a bit is worth, latents and coded groups wait in temporary files that have no name. The same frames, pack and options give the same bytes for any number of threads, on machines whose
     /// ONNX Runtime computes alike.
     ///
     /// # Errors
@@ -84,27 +85,18 @@ impl VideoCodec {
             let beside: usize = side.iter().map(|chunk| chunk.payload.len()).sum();
             frames_alone.target = Target::Size(bytes.saturating_sub(beside as u64));
         }
-        let (eighths, rung, lambda) = match options.target {
-            Target::Quality(quality) => {
-                let (eighths, rung, factor) = rate::of_quality(&self.tokenizer.ladder(1), quality);
-                (eighths, rung, rate::usual_lambda(&self.tokenizer.ladder(1), rung) * factor)
-            }
-            Target::Rung { rung, lambda } => {
-                (FULL_SCALE, rung, lambda.unwrap_or_else(|| rate::usual_lambda(&self.tokenizer.ladder(1), rung)))
-            }
-            Target::Bpp(_) | Target::BitsPerSecond(_) | Target::Size(_) => {
-                return self.encode_within(source, &side, out, &frames_alone);
-            }
+        let Some((eighths, choosing)) = self.choosing(options) else {
+            return self.encode_within(source, &side, out, &frames_alone);
         };
         let shape = shape_of(source.info(), options.eighths.unwrap_or(eighths));
         let (width, height) = shape.coded();
         let grid = self.tokenizer.grid(width, height);
-        let choosing = Choosing { rung, lambda, candidates: options.candidates(), sticky: options.sticky };
-        let header = self.header(&shape, rung);
-        let written = self.coding(grid, choosing, |coders| {
+        let header = self.header(&shape, choosing.rung);
+        let written = self.each_group(self.coder(grid, choosing), |coders| {
             let mut file = Writing::new(out, &header, grid.len())?;
             file.side(&side)?;
-            self.analyse(source, &shape, options.gop_seconds, rung.levels, |gop| {
+            let grouped = Grouped { seconds: options.gop_seconds, levels: choosing.rung.levels };
+            Analysts::new(self).groups(source, &shape, Vec::new(), grouped, |gop| {
                 if coders.is_full()
                     && let Some(coded) = coders.take()
                 {
@@ -130,14 +122,18 @@ impl VideoCodec {
         options: &EncodeOptions,
     ) -> Result<Encoded> {
         let mut source = Ahead::new(source)?;
-        let (eighths, first) = self.suggest(&source, wanted_bpp(source.info(), options.target), options)?;
+        let analysts = Analysts::new(self);
+        let Suggestion { eighths, rung: first, factor, known } =
+            self.suggest(&analysts, &source, wanted_bpp(source.info(), options.target), options)?;
         let shape = &shape_of(source.info(), eighths);
         let (width, height) = shape.coded();
         let grid = self.tokenizer.grid(width, height);
         let ladder = self.tokenizer.ladder(grid.len());
         let mut store = Store::new()?;
         let levels = ladder.rungs().last().map_or(1, |rung| rung.levels);
-        self.analyse(&mut source, shape, options.gop_seconds, levels, |gop| store.put(&gop))?;
+        let grouped = Grouped { seconds: options.gop_seconds, levels };
+        analysts.groups(&mut source, shape, known, grouped, |gop| store.put(&gop))?;
+        drop(analysts);
         let frames = store.frames();
         let pixels = f64::from(shape.width) * f64::from(shape.height) * frames as f64;
         let seconds = store.ticks() as f64 * f64::from(shape.tick.0) / f64::from(shape.tick.1);
@@ -147,63 +143,112 @@ impl VideoCodec {
             Target::Bpp(bpp) => Budget { bytes: (bpp * pixels / 8.0) as u64, strict: false },
             Target::Quality(_) | Target::Rung { .. } => Budget { bytes: 0, strict: false },
         };
-        let mut attempts = 0;
-        let trial = rate::fit(&ladder, budget, first, |rung, lambda| {
+        let (mut attempts, mut scratch) = (0, Scratch::new()?);
+        let how = |rung, lambda| Choosing { rung, lambda, candidates: options.candidates(), sticky: options.sticky };
+        let trial = rate::fit(&ladder, budget, (first, factor), |rung, lambda| {
             attempts += 1;
-            let how = Choosing { rung, lambda, candidates: options.candidates(), sticky: options.sticky };
-            let coded = self.coding(grid, how, |coders| {
-                let mut all = Vec::new();
+            let mut sink = std::io::sink();
+            let mut file = Writing::new(&mut sink, &self.header(shape, rung), grid.len())?;
+            // A size is that of the whole file, a rate that of the frames.
+            file.side(if budget.strict { side } else { &[] })?;
+            let coded = self.each_group(self.coder(grid, how(rung, lambda)), |coders| {
+                let mut all = Vec::with_capacity(store.len());
+                let mut keep = |coded: Coded| -> Result<()> {
+                    file.put(&coded)?;
+                    all.push(Kept::new(coded, &mut scratch)?);
+                    Ok(())
+                };
                 for n in 0..store.len() {
-                    if coders.is_full() {
-                        all.extend(coders.take().transpose()?);
+                    if coders.is_full()
+                        && let Some(coded) = coders.take()
+                    {
+                        keep(coded?)?;
                     }
                     coders.put(store.get(n)?);
                 }
                 while let Some(coded) = coders.take() {
-                    all.push(coded?);
+                    keep(coded?)?;
                 }
                 Ok(all)
             })?;
-            // A size is that of the whole file, a rate that of the frames.
-            let beside = if budget.strict { side } else { &[] };
-            let bytes = self.write(&mut std::io::sink(), (shape, rung, grid), beside, &coded)?.bytes;
-            Ok(Trial { rung, lambda, bytes, coded })
+            Ok(Trial { rung, lambda, bytes: file.finish()?.bytes, coded })
         })?;
-        let how = Choosing {
-            rung: trial.rung,
-            lambda: trial.lambda,
-            candidates: options.candidates(),
-            sticky: options.sticky,
-        };
-        let written = self.write(out, (shape, trial.rung, grid), side, &trial.coded)?;
-        Ok(self.encoded(written, shape, how, attempts))
-    }
-
-    fn write(
-        &self,
-        out: &mut dyn Write,
-        (shape, rung, grid): (&VideoShape, Rung, LatentShape),
-        side: &[Chunk],
-        coded: &[Coded],
-    ) -> Result<Written> {
-        let mut file = Writing::new(out, &self.header(shape, rung), grid.len())?;
+        let mut file = Writing::new(out, &self.header(shape, trial.rung), grid.len())?;
         file.side(side)?;
-        coded.iter().try_for_each(|coded| file.put(coded))?;
-        file.finish()
+        trial.coded.iter().try_for_each(|kept| file.put(&kept.whole(&mut scratch)?))?;
+        Ok(self.encoded(file.finish()?, shape, how(trial.rung, trial.lambda), attempts))
     }
 
-    /// Runs what hands groups to coders.
-    fn coding<T>(
+    fn coder(&self, grid: LatentShape, how: Choosing) -> impl Fn(Gop) -> Result<Coded> + Send + Sync {
+        move |gop| code(&self.tokenizer, &gop, grid, &how)
+    }
+
+    /// Runs what hands groups to workers and takes what they make of them.
+    fn each_group<O: Send, T>(
         &self,
-        grid: LatentShape,
-        how: Choosing,
-        run: impl FnOnce(&mut Pool<Gop, Coded>) -> Result<T>,
+        work: impl Fn(Gop) -> Result<O> + Send + Sync,
+        run: impl FnOnce(&mut Pool<Gop, O>) -> Result<T>,
     ) -> Result<T> {
-        let tokenizer = &self.tokenizer;
+        let work = &work;
         std::thread::scope(|scope| {
-            let work = move |(): &mut (), gop: Gop| code(tokenizer, &gop, grid, &how);
-            run(&mut Pool::new(scope, self.threads, self.threads + 1, || (), work))
+            run(&mut Pool::new(scope, self.threads, self.threads + 1, || (), move |(): &mut (), gop| work(gop)))
         })
+    }
+
+    /// The tokens of a source, group by group: those that [`encode`](Self::encode) writes with the same options, which name a quality or a rung.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode); [`Error::Parameter`] for a target of bytes; those of `each`.
+    pub fn tokenise(
+        &self,
+        source: &mut dyn Source,
+        options: &EncodeOptions,
+        mut each: impl FnMut(GopTokens) -> Result<()>,
+    ) -> Result<VideoShape> {
+        options.check()?;
+        let (eighths, choosing) = self.choosing(options).ok_or_else(|| {
+            Error::parameter("bare tokens take a quality or a rung; what a number of bytes comes to is a file's")
+        })?;
+        let shape = shape_of(source.info(), options.eighths.unwrap_or(eighths));
+        let (width, height) = shape.coded();
+        let grid = self.tokenizer.grid(width, height);
+        let choose = |gop: Gop| {
+            let CodedGop { grid, tally, .. } = choose(&self.tokenizer, &gop, grid, &choosing)?.coded;
+            Ok(GopTokens { number: gop.number, times: gop.times, grid, bits: tally.bits, changed: tally.changed })
+        };
+        self.each_group(choose, |workers| {
+            let grouped = Grouped { seconds: options.gop_seconds, levels: choosing.rung.levels };
+            Analysts::new(self).groups(source, &shape, Vec::new(), grouped, |gop| {
+                if workers.is_full()
+                    && let Some(done) = workers.take()
+                {
+                    each(done?)?;
+                }
+                workers.put(gop);
+                Ok(())
+            })?;
+            while let Some(done) = workers.take() {
+                each(done?)?;
+            }
+            Ok(())
+        })?;
+        Ok(shape)
+    }
+
+    /// Eighths of a side and how tokens are chosen, where a target says so without a look at the video.
+    fn choosing(&self, options: &EncodeOptions) -> Option<(u8, Choosing)> {
+        let ladder = self.tokenizer.ladder(1);
+        let (eighths, rung, lambda) = match options.target {
+            Target::Quality(quality) => {
+                let (eighths, rung, factor) = rate::of_quality(&ladder, quality);
+                (eighths, rung, rate::usual_lambda(&ladder, rung) * factor)
+            }
+            Target::Rung { rung, lambda } => {
+                (FULL_SCALE, rung, lambda.unwrap_or_else(|| rate::usual_lambda(&ladder, rung)))
+            }
+            Target::Bpp(_) | Target::BitsPerSecond(_) | Target::Size(_) => return None,
+        };
+        Some((eighths, Choosing { rung, lambda, candidates: options.candidates(), sticky: options.sticky }))
     }
 
     fn header(&self, shape: &VideoShape, rung: Rung) -> Header {

@@ -83,6 +83,26 @@ impl Inspection {
     }
 }
 
+/// How much longer than usual a frame must be shown to count as held, as a factor.
+const HELD: f64 = 1.75;
+
+impl Inspection {
+    /// Seconds of each group through which a frame is held, beyond the usual time of a frame. The usual time is that of the nominal
+    /// rate, else that of most frames.
+    pub fn held(&self) -> Vec<f64> {
+        let tick = f64::from(self.shape.tick.0) / f64::from(self.shape.tick.1);
+        let mut lengths: Vec<u64> = self.times.iter().flat_map(|times| times.ticks.iter().copied()).collect();
+        lengths.sort_unstable();
+        let median = lengths.get(lengths.len() / 2).map_or(0.0, |&ticks| ticks as f64 * tick);
+        let usual = self.shape.rate.map_or(median, |(num, den)| f64::from(den) / f64::from(num));
+        let beyond = |times: &GopTimes| {
+            let seconds = times.ticks.iter().map(|&ticks| ticks as f64 * tick);
+            seconds.filter(|seconds| *seconds > HELD * usual).fold(0.0, |sum, seconds| sum + seconds - usual)
+        };
+        self.times.iter().map(beyond).collect()
+    }
+}
+
 /// Whether a group carries AV1 instead of tokens: it has no checksum of any.
 pub(super) fn is_base(chunk: &Chunk) -> bool {
     chunk.token_crc.is_none()

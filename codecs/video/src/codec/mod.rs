@@ -10,11 +10,13 @@ mod inspect;
 mod options;
 mod probe;
 mod rate;
+mod reduce;
 mod tally;
 mod writing;
 
 use std::sync::Arc;
 
+use tessera_core::Rung;
 use tessera_core::container::PackRef;
 use tessera_image::Tokenizer;
 use tessera_models::{Addition, Pack, VideoPack};
@@ -26,6 +28,7 @@ pub use decode::{Decoded, GopTokens};
 pub use encode::Encoded;
 pub use inspect::{Inspection, inspect};
 pub use options::{CodecOptions, DecodeOptions, Decoder, EncodeOptions, Target};
+pub use reduce::{Clusters, Codebook, Latents, MOST_CLUSTERS, Reduced};
 pub use tally::Tally;
 
 /// Encoder and decoder of videos with one image pack.
@@ -82,6 +85,11 @@ impl VideoCodec {
     fn painters(&self, pixels: u64) -> usize {
         const PIXELS_AT_ONCE: u64 = 1 << 23;
         self.threads.min((PIXELS_AT_ONCE / pixels.max(1)).max(1) as usize)
+    }
+
+    /// The rung of one whole level of tokens.
+    pub fn whole_level(&self) -> Rung {
+        Rung { levels: 1, depth: self.tokenizer.codebook().full_depth() }
     }
 
     /// How files refer to the pack.

@@ -8,6 +8,7 @@ use tessera_image::Ladder;
 
 use super::coding::Coded;
 use crate::error::{Error, Result};
+use crate::store::{Place, Scratch};
 
 /// Lambda over what a bit is worth in pictures: a token of a video is there in many frames, and fine tokens that stay are worth more than coarse ones
 /// that come and go.
@@ -16,8 +17,13 @@ const WORTH: f32 = 100.0;
 const RANGE: (f32, f32) = (1.0 / 64.0, 512.0);
 /// Codings of all groups, at most.
 const TRIES: u32 = 12;
-/// How close to the target is close enough, as a share.
-const CLOSE: f64 = 0.01;
+/// How far below the target is close enough, as a share.
+const CLOSE: f64 = 0.025;
+/// By how much two codings on either side of the target may differ in bytes, as a natural logarithm, to be made one of the groups of both, and how many groups
+/// that takes at least.
+const MIXED: (f64, usize) = (0.15, 8);
+/// How bytes fall with lambda, about: a power of it.
+const POWER: f64 = -0.5;
 
 /// One coding of all groups.
 #[derive(Debug, Clone)]
@@ -26,7 +32,29 @@ pub(super) struct Trial {
     pub lambda: f32,
     /// Bytes of the whole file.
     pub bytes: u64,
-    pub coded: Vec<Coded>,
+    pub coded: Vec<Kept>,
+}
+
+/// A coded group whose bytes wait on disk.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    /// Without its payload.
+    coded: Coded,
+    payload: Place,
+}
+
+impl Kept {
+    pub fn new(mut coded: Coded, scratch: &mut Scratch) -> Result<Self> {
+        let payload = scratch.put(&std::mem::take(&mut coded.chunk.payload))?;
+        Ok(Self { coded, payload })
+    }
+
+    /// The group with its payload.
+    pub fn whole(&self, scratch: &mut Scratch) -> Result<Coded> {
+        let mut coded = self.coded.clone();
+        coded.chunk.payload = scratch.get(self.payload)?;
+        Ok(coded)
+    }
 }
 
 /// Bytes of the whole file.
@@ -35,6 +63,11 @@ pub(super) struct Budget {
     pub bytes: u64,
     /// Whether more is an error.
     pub strict: bool,
+}
+
+/// The factor on lambda that bytes become so many times as many with, within the range that is searched.
+pub(super) fn factor(ratio: f64) -> f32 {
+    (ratio.powf(1.0 / POWER) as f32).clamp(RANGE.0, RANGE.1)
 }
 
 /// What a bit is worth at a rung, in squared latent distance.
@@ -54,73 +87,110 @@ pub(super) fn of_quality(ladder: &Ladder, quality: f32) -> (u8, Rung, f32) {
     (eighths, rung, ((50.0 - quality).max(0.0) / 20.0).exp2())
 }
 
-/// The coding that comes closest to a budget without exceeding it, `first` being the rung to begin with; if even the least exceeds it, the least, or an
-/// error if the budget is strict.
+/// The coding that comes closest to a budget without exceeding it, a rung and a factor on its usual lambda being given to begin with; if even the least
+/// exceeds it, the least, or an error if the budget is strict.
 pub(super) fn fit(
     ladder: &Ladder,
     budget: Budget,
-    first: Rung,
+    (first, factor): (Rung, f32),
     mut attempt: impl FnMut(Rung, f32) -> Result<Trial>,
 ) -> Result<Trial> {
     let rungs = ladder.rungs();
+    let range = (RANGE.0.ln(), RANGE.1.ln());
     let mut at = rungs.partition_point(|rung| *rung < first).min(rungs.len() - 1);
+    let mut begin = factor.ln();
     loop {
         let rung = rungs[at];
         let own = usual_lambda(ladder, rung);
-        let (mut under, mut over): (Option<Trial>, Option<Trial>) = (None, None);
-        let (mut low, mut high) = (RANGE.0.ln(), RANGE.1.ln());
-        let mut next = 0.0f32;
+        let mut search = Search { range, under: None, over: None, power: POWER };
+        let mut next = begin;
         for _ in 0..TRIES {
-            let tried = next;
-            let trial = attempt(rung, own * tried.exp())?;
-            let ratio = trial.bytes as f64 / budget.bytes as f64;
-            if trial.bytes <= budget.bytes {
-                high = next;
-                let done = ratio > 1.0 - CLOSE;
-                under = Some(trial);
-                if done {
-                    break;
-                }
-            } else {
-                low = next;
-                over = Some(trial);
+            let trial = attempt(rung, own * next.exp())?;
+            search.add(next, trial, budget.bytes);
+            match search.next(budget.bytes) {
+                Some(again) => next = again,
+                None => break,
             }
-            next = match (&over, &under) {
-                // Bytes are about a power of lambda between two codings.
-                (Some(over), Some(under)) => {
-                    let log = |bytes: u64| (bytes as f64).ln();
-                    let share = (log(over.bytes) - log(budget.bytes)) / (log(over.bytes) - log(under.bytes));
-                    low + (high - low) * (share as f32).clamp(0.25, 0.75)
-                }
-                // Twice lambda saves about a quarter.
-                _ => next + 2.0 * (ratio.ln() as f32).clamp(-1.5, 1.5) + if over.is_some() { 0.2 } else { -0.2 },
-            };
-            // A bound that was tried is the end of it.
-            let bounded = next.clamp(RANGE.0.ln(), RANGE.1.ln());
-            if bounded == tried || high - low < 1e-3 {
-                break;
-            }
-            next = bounded;
         }
-        match (under, over) {
-            (Some(under), Some(over)) => return Ok(merged(under, &over, budget.bytes)),
+        begin = 0.0;
+        match (search.under, search.over) {
+            (Some((_, under)), Some((_, over))) => return Ok(merged(under, &over, budget.bytes)),
             // Even the least lambda leaves bytes over: a finer rung.
-            (Some(_), None) if at + 1 < rungs.len() => at += 1,
-            (Some(under), None) => return Ok(under),
+            (Some((x, _)), None) if at + 1 < rungs.len() && x <= range.0 => at += 1,
+            (Some((_, under)), None) => return Ok(under),
             // Even the greatest lambda leaves too many: as much coarser a rung.
-            (None, Some(over)) if at > 0 => {
+            (None, Some((_, over))) if at > 0 => {
                 let bits = ladder.bits(rung) * budget.bytes as f64 / over.bytes as f64;
                 at = rungs.partition_point(|rung| ladder.bits(*rung) < bits).min(at - 1);
             }
-            (None, _) => {
-                let least = attempt(rung, own * RANGE.1)?;
-                return match least.bytes > budget.bytes && budget.strict {
-                    true => Err(Error::TooSmall { wanted: budget.bytes, least: least.bytes }),
-                    false => Ok(least),
-                };
-            }
+            (None, Some((x, least))) if x >= range.1 => return least_of(least, budget),
+            (None, _) => return least_of(attempt(rung, own * RANGE.1)?, budget),
         }
     }
+}
+
+fn least_of(least: Trial, budget: Budget) -> Result<Trial> {
+    match least.bytes > budget.bytes && budget.strict {
+        true => Err(Error::TooSmall { wanted: budget.bytes, least: least.bytes }),
+        false => Ok(least),
+    }
+}
+
+/// The search for a lambda of one rung.
+struct Search {
+    /// Natural logarithms of factors on the rung's usual lambda, as all `x` here.
+    range: (f32, f32),
+    /// The nearest coding that keeps the budget, and the nearest one that does not.
+    under: Option<(f32, Trial)>,
+    over: Option<(f32, Trial)>,
+    /// The power of lambda that bytes go with, as far as it is known.
+    power: f64,
+}
+
+impl Search {
+    fn add(&mut self, x: f32, trial: Trial, budget: u64) {
+        let side = if trial.bytes <= budget { &mut self.under } else { &mut self.over };
+        if let Some((last, before)) = side
+            && (x - *last).abs() > 0.01
+        {
+            let seen = (ln(trial.bytes) - ln(before.bytes)) / f64::from(x - *last);
+            self.power = seen.clamp(4.0 * POWER, POWER / 4.0);
+        }
+        *side = Some((x, trial));
+    }
+
+    /// What to try next; `None` if what was found is good enough, or if there is nothing more.
+    fn next(&self, budget: u64) -> Option<f32> {
+        // The middle of what is close enough.
+        let aim = ln(budget) - CLOSE / 2.0;
+        let next = match (&self.over, &self.under) {
+            (_, Some((_, under))) if under.bytes as f64 >= (1.0 - CLOSE) * budget as f64 => return None,
+            (Some((high, over)), Some((low, under))) => {
+                let between = ln(over.bytes) - ln(under.bytes);
+                let mixed = under.coded.len() >= MIXED.1 && between <= MIXED.0;
+                if mixed || low - high < 1e-3 {
+                    return None;
+                }
+                let share = ((ln(over.bytes) - aim) / between) as f32;
+                high + (low - high) * share.clamp(0.1, 0.9)
+            }
+            (Some((x, trial)), None) | (None, Some((x, trial))) => {
+                let step = ((aim - ln(trial.bytes)) / self.power) as f32;
+                // On to the other side, unless it is near.
+                let next = (x + (1.05 * step).clamp(-4.0, 4.0)).clamp(self.range.0, self.range.1);
+                if next == *x {
+                    return None;
+                }
+                next
+            }
+            (None, None) => return None,
+        };
+        Some(next)
+    }
+}
+
+fn ln(bytes: u64) -> f64 {
+    (bytes.max(1) as f64).ln()
 }
 
 /// The smaller coding with as many groups of the larger one as fit, spread over the video.
@@ -133,8 +203,8 @@ fn merged(mut under: Trial, over: &Trial, budget: u64) -> Trial {
         let at = n * stride % count;
         let (small, large) = (&under.coded[at], &over.coded[at]);
         // The length of a length may take a byte more, and so may the offsets of the index.
-        let more = (large.chunk.payload.len() + 4).saturating_sub(small.chunk.payload.len()) as u64;
-        if large.chunk.payload.len() > small.chunk.payload.len() && more <= spare {
+        let more = (large.payload.len + 4).saturating_sub(small.payload.len) as u64;
+        if large.payload.len > small.payload.len && more <= spare {
             spare -= more;
             under.bytes += more;
             under.coded[at] = large.clone();

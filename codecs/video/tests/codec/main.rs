@@ -7,6 +7,8 @@ mod base;
 mod damage;
 mod fixture;
 mod frames;
+mod keep;
 mod painting;
 mod rates;
 mod sticky;
+mod tokens;

@@ -86,13 +86,24 @@ impl<'a> Sticky<'a> {
         &self.decoded[from.back - 1][from.place * dim..][..dim]
     }
 
-    /// The first-level token of least cost, that cost with all levels counted, and the distortion in it.
+    /// Looks for the first-level tokens that are near a place, and gives what no choice among them is nearer than: the distance of the nearest, if there is no other level.
+    fn look(&mut self, place: usize) -> f32 {
+        let dim = self.codebook.dim();
+        let vector = &self.latents[self.t * self.frame + place * dim..][..dim];
+        let book = &self.codebook.levels()[0];
+        book.nearest_n(self.depths[0], vector, self.how.search.candidates, &mut self.candidates);
+        match (&self.depths[..], self.candidates.first()) {
+            ([_], Some(nearest)) => nearest.distortion,
+            _ => 0.0,
+        }
+    }
+
+    /// The first-level token of least cost among those that were looked for, that cost with all levels counted, and the distortion in it.
     fn best(&mut self, place: usize, session: &mut dyn PriorSession) -> (u16, f32, f32) {
         let lambda = self.how.search.lambda;
         let dim = self.codebook.dim();
         let vector = &self.latents[self.t * self.frame + place * dim..][..dim];
         let books = self.codebook.levels();
-        books[0].nearest_n(self.depths[0], vector, self.how.search.candidates, &mut self.candidates);
         let (token, mut total) = self.costs.cheapest(&self.candidates, self.depths[0], lambda, session);
         // What the levels to come will leave over; their bits as they were of late.
         let mut rest = vector.to_vec();
@@ -132,12 +143,16 @@ impl Choice for Sticky<'_> {
         let Stickiness { search: Search { lambda, .. }, sticky, .. } = *self.how;
         let away = distance(self.vector(place), self.predicted(from));
         let (stays, fee) = (away + lambda * cost(changes.wrapping_neg()), lambda * cost(changes));
-        // A token takes a bit at the least.
-        let keeps = steady || sticky && stays <= fee + lambda || {
-            let (token, total, left) = self.best(place, session);
-            self.next = token;
-            self.anew += (total + fee - self.anew) * if self.anew == 0.0 { 1.0 } else { RECENT };
-            if sticky { stays <= fee + total } else { away <= left }
+        // A token takes a bit at the least, and those of later levels what they took of late.
+        let least = fee + lambda * (1.0 + self.bits.iter().skip(1).sum::<f32>());
+        let keeps = steady || sticky && stays <= least || {
+            let near = self.look(place);
+            sticky && stays <= least + near || {
+                let (token, total, left) = self.best(place, session);
+                self.next = token;
+                self.anew += (total + fee - self.anew) * if self.anew == 0.0 { 1.0 } else { RECENT };
+                if sticky { stays <= fee + total } else { away <= left }
+            }
         };
         match keeps {
             true => self.kept[place] = Some(from),

@@ -1,4 +1,6 @@
-//! The integer layers. Plain loops in the shape that compilers turn into multiply-add-pairs instructions.
+//! The integer layers. Plain loops in the shape that compilers turn into multiply-add-pairs instructions, compiled once for every kind of processor that has wider ones.
+
+use archmage::autoversion;
 
 /// Operands are padded with zeros to a multiple of this.
 pub(super) const STEP: usize = 32;
@@ -52,6 +54,7 @@ impl Layer {
     }
 
     /// `clamp(round((bias + weights · input) * multiplier / 2^shift), 0, 127)`. Lengths are the padded ones.
+    #[autoversion(v3, neon)]
     pub fn apply(&self, input: &[i16], output: &mut [i16]) {
         let rows = self.weights.chunks_exact(self.inputs);
         for ((row, bias), out) in rows.zip(&self.bias).zip(output) {
@@ -64,7 +67,7 @@ impl Layer {
 /// Product of a row with a vector, both padded.
 ///
 /// A sum of fixed length is what makes compilers choose multiply-add-pairs instructions.
-#[inline]
+#[inline(always)]
 fn dot_wide(row: &[i16], vector: &[i16]) -> i32 {
     let (row, _) = row.as_chunks::<STEP>();
     let (vector, _) = vector.as_chunks::<STEP>();
@@ -80,7 +83,7 @@ fn dot_wide(row: &[i16], vector: &[i16]) -> i32 {
 }
 
 /// Product of a row of bytes with a vector, both padded.
-#[inline]
+#[autoversion(v3, neon)]
 pub(super) fn dot(row: &[i8], vector: &[i16]) -> i32 {
     let (row, _) = row.as_chunks::<STEP>();
     let (vector, _) = vector.as_chunks::<STEP>();
