@@ -119,7 +119,7 @@ eval-speech: $(EVAL)/speech/heldout $(METRICS) ## the same on held-out speech be
 	$(CARGO) build --release --locked -p tessera-cli -p tessera-tests --bins $(FEATURES)
 	$(CARGO) test --release --locked -p tessera-eval --test speech -- --ignored
 	target/release/tessera stats $(EVAL)/speech/heldout
-	target/release/tessera eval $(EVAL)/speech/heldout -o $(EVAL)/report-speech --title "Held-out Russian speech" --depths 12,16,20 --anchor-rates 6,16,1300,3200
+	target/release/tessera eval $(EVAL)/speech/heldout -o $(EVAL)/report-speech --title "Held-out Russian speech" --depths 12,14,17,20 --anchor-rates 6,16,1300,3200
 	target/release/readme $(EVAL)/report-speech
 
 $(PYTHON):

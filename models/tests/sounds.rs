@@ -84,8 +84,8 @@ fn a_manifest_that_makes_no_sense_is_refused() {
         ("window = 640", "window = 100000000", "out of range"),
         ("levels = 2", "levels = 16", "out of range"),
         ("lookahead = 2", "lookahead = 65", "out of range"),
-        ("bits = 16", "bits = 25", "out of range"),
-        ("bits = 16", "bits = 5", "out of range"),
+        ("bits = 17", "bits = 25", "out of range"),
+        ("bits = 17", "bits = 5", "out of range"),
         ("min_depth = 6", "min_depth = 13", "out of range"),
         ("search_lambda = ", "search_lambda = -1", "out of range"),
     ] {

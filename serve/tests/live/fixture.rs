@@ -33,7 +33,7 @@ static CODEC: LazyLock<AudioCodec> = LazyLock::new(|| {
     // One whole token a frame by default, which most claims are about.
     let manifest = folder.path().join("pack.toml");
     let text = std::fs::read_to_string(&manifest).expect("a manifest");
-    std::fs::write(&manifest, text.replace("\nbits = 16\n", "\nbits = 12\n")).expect("a manifest");
+    std::fs::write(&manifest, text.replace("\nbits = 17\n", "\nbits = 12\n")).expect("a manifest");
     let pack = Pack::open(folder.path()).expect("a pack");
     AudioCodec::new(Arc::new(pack), CodecOptions { threads: THREADS }).expect("a codec of the pack")
 });

@@ -25,7 +25,7 @@ pub fn pack_path() -> PathBuf {
 /// The pack with one whole token a frame by default, which most claims are about.
 pub fn pack() -> Arc<Pack> {
     static FOLDER: LazyLock<tempfile::TempDir> =
-        LazyLock::new(|| edited(|text| text.replace("\nbits = 16\n", "\nbits = 12\n"), &[]));
+        LazyLock::new(|| edited(|text| text.replace("\nbits = 17\n", "\nbits = 12\n"), &[]));
     Arc::new(Pack::open(FOLDER.path()).expect("a pack that is whole"))
 }
 

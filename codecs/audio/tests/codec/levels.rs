@@ -14,9 +14,8 @@ const LOOKAHEAD: u64 = 2;
 
 /// The speech pack without its prior.
 static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
-    let change =
-        |text: String| text.replace("prior = \"prior.safetensors\"\n", "").replace("\nbits = 16\n", "\nbits = 17\n");
-    edited(|text| change(text).replace("speech-16k", "two-levels"), &["prior.safetensors"])
+    let change = |text: String| text.replace("prior = \"prior.safetensors\"\n", "").replace("speech-16k", "two-levels");
+    edited(change, &["prior.safetensors"])
 });
 
 static TWO: LazyLock<AudioCodec> = LazyLock::new(|| {
