@@ -280,7 +280,7 @@ fn stats_prints_every_method_for_sounds_too() {
         let methods = report["methods"].as_array().unwrap();
         methods.iter().find(|method| method["method"] == name).unwrap()["bits_per_token"].as_f64().unwrap()
     };
-    assert_eq!((&fresh["medium"], bits(&fresh, "log2 K")), (&"sound".into(), 8.0));
+    assert_eq!((&fresh["medium"], bits(&fresh, "log2 K")), (&"sound".into(), 8.5));
     assert_eq!(bits(&fresh, "prior, written"), bits(&file, "prior, written"));
     assert!(bits(&file, "prior, written") < bits(&file, "order 0, adaptive"));
     let info = &json(tessera(["info", "--json"]).arg(&coded))[0];
