@@ -2,13 +2,14 @@
 
 #[cfg(feature = "ffmpeg")]
 mod judge;
+mod picture;
 #[cfg(all(feature = "ffmpeg", unix))]
 mod quiet;
 mod shape;
 pub mod sound;
 pub mod video;
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{path::PathBuf, sync::Arc};
 
 use clap::{ArgGroup, Args, ValueEnum};
 use serde::Serialize;
@@ -24,7 +25,6 @@ use crate::{
     explain,
     failure::{Exit, Failure, Result},
     files::{self, Job, Kind, Output, Rule, Sink},
-    print,
 };
 
 /// Pictures taken from folders, by the ending of their names.
@@ -44,10 +44,10 @@ pub const SHAPES: &[&str] = &["ply", "obj", "stl", "glb", "gltf", "xyz", "spz"];
 /// Longest input file that is read.
 pub const MAX_INPUT_BYTES: u64 = 1 << 31;
 
-/// Encode pictures, sounds, meshes, point clouds and splats to .tsr files
+/// Encode pictures, sounds, videos, meshes, point clouds and splats to .tsr files
 ///
 /// Reads PNG, JPEG, WebP, TIFF, BMP and the first frame of GIF; WAV, FLAC, MP3, AAC, Ogg Vorbis, AIFF, CAF and the sound of MP4
-/// and Matroska; PLY, OBJ, STL, glTF and XYZ; splats as PLY and SPZ. What a file holds is told by its content. A file becomes FILE.tsr beside it or what -o names; a
+/// and Matroska; videos as FFmpeg's libraries read them, YUV4MPEG2 and numbered PNG; PLY, OBJ, STL, glTF and XYZ; splats as PLY and SPZ. What a file holds is told by its content. A file becomes FILE.tsr beside it or what -o names; a
 /// folder is walked and mirrored into the folder that -o names. In a folder of several media, options for one leave the others alone.
 /// Shapes need neither a model pack nor ONNX Runtime. Of a mesh, as many triangles are kept as its size or quality allows, or, with ONNX Runtime
 /// and a size below 600 bytes, it becomes tokens of a geometry pack where that is nearer; of Gaussian splats all that show, as finely as that.
@@ -60,7 +60,7 @@ pub const MAX_INPUT_BYTES: u64 = 1 << 31;
   tessera encode photos/ -o small/ --bpp 0.05     a folder, two at a time with -j 2
   tessera encode photo.jpg --resilient            packets may be lost on the way
   tessera encode speech.wav                       speech.tsr, about 120 bytes a second
-  tessera encode speech.mp3 --depth 6             half the bits
+  tessera encode speech.mp3 --depth 6             a third of the bits
   tessera encode clip.mp4 --bpp 0.005             clip.tsr, close to that many bits per pixel
   tessera encode door.mp4 --keep changes          only the frames that show something new
   tessera encode chair.obj --size 1200            the nearest surface that fits
@@ -147,26 +147,10 @@ enum KeepOrStrip {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Report {
-    Picture(PictureReport),
+    Picture(picture::Report),
     Sound(sound::Report),
     Video(video::Report),
     Shape(shape::Report),
-}
-
-#[derive(Debug, Serialize)]
-struct PictureReport {
-    input: String,
-    output: String,
-    width: u32,
-    height: u32,
-    bytes: u64,
-    bpp: f64,
-    pack: String,
-    levels: u8,
-    depth: u8,
-    lambda: f32,
-    /// Encoding alone: the picture is read and the model is loaded.
-    seconds: f64,
 }
 
 pub fn run(arguments: &Encode) -> Result<std::result::Result<(), Exit>> {
@@ -260,44 +244,10 @@ fn encode(
         Kind::Video => Err(explain::neither(&bytes)),
         Kind::Picture => {
             let pack = packs.picture.clone()?;
-            picture(engine, &pack, job, bytes, arguments, output).map(Report::Picture)
+            let how = (arguments.options(), arguments.metadata());
+            picture::encode(engine, &pack, job, bytes, &how, output).map(Report::Picture)
         }
     }
-}
-
-fn picture(
-    engine: &mut Engine<'_>,
-    pack: &PackHandle,
-    job: &Job,
-    bytes: Vec<u8>,
-    arguments: &Encode,
-    output: Output,
-) -> Result<PictureReport> {
-    let (width, height) =
-        tessera_image::io::dimensions(&bytes).map_err(|error| explain::unreadable_picture(&bytes, &error))?;
-    let _held = engine.hold(u64::from(width) * u64::from(height));
-    let picture = tessera_image::io::read(&bytes, &Default::default(), arguments.metadata())
-        .map_err(|error| explain::unreadable_picture(&bytes, &error))?;
-    drop(bytes);
-    let codec = engine.codec(pack)?;
-    let start = Instant::now();
-    let encoded = codec.encode(&picture, &arguments.options()).map_err(|error| explain::image(&error))?;
-    let seconds = start.elapsed().as_secs_f64();
-    output.write(&job.sink, &encoded.bytes)?;
-    let (width, height) = (picture.width, picture.height);
-    Ok(PictureReport {
-        input: job.source.to_string(),
-        output: job.sink.to_string(),
-        width,
-        height,
-        bytes: encoded.bytes.len() as u64,
-        bpp: 8.0 * encoded.bytes.len() as f64 / (f64::from(width) * f64::from(height)),
-        pack: pack.id().to_owned(),
-        levels: encoded.rung.levels,
-        depth: encoded.rung.depth,
-        lambda: encoded.lambda,
-        seconds,
-    })
 }
 
 impl Encode {
@@ -376,21 +326,6 @@ impl Report {
             Self::Video(report) => report.line(),
             Self::Shape(report) => report.line(),
         }
-    }
-}
-
-impl PictureReport {
-    fn line(&self) -> String {
-        format!(
-            "{} -> {}  {} bytes  {:.4} bpp  rung {}x{}  {:.2} s",
-            self.input,
-            self.output,
-            print::grouped(self.bytes),
-            self.bpp,
-            self.levels,
-            self.depth,
-            self.seconds
-        )
     }
 }
 

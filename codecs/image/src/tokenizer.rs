@@ -123,7 +123,7 @@ impl Tokenizer {
     pub(crate) fn synthesise_in(&mut self, latents: &[f32], canvas: Canvas, tiling: Tiling) -> Result<Vec<u8>> {
         let grain = self.grain();
         let session = ready(&mut self.decoder, || Session::load(&self.parts.decoder, self.threads))?;
-        tiles::synthesise(latents, canvas, grain, tiling, |latents| Ok(session.run(latents)?))
+        tiles::synthesise(latents, canvas, grain, tiling, |latents, _| Ok(session.run(latents)?))
     }
 
     /// How pictures of a grid are cut: as the pack says, or as `usual` where its networks look at a few positions around.

@@ -3,8 +3,8 @@
 use ndarray::{Array4, ArrayView4, Axis, Slice, Zip};
 
 use super::refinement::noise;
-use super::spans::spans;
-use super::{Canvas, Tiling, Window};
+use super::synthesis::synthesise;
+use super::{Canvas, Tiling};
 use crate::error::{Error, Result};
 
 /// The networks of a diffusion model over the latents of an autoencoder.
@@ -48,27 +48,19 @@ pub(crate) fn relay(
     how: Relay<'_>,
     networks: &mut impl Diffusion,
 ) -> Result<Vec<u8>> {
-    let shape = super::latent_shape(canvas.width, canvas.height, stride);
-    let width = canvas.width as usize;
-    let mut rgb = vec![0; width * canvas.height as usize * 3];
-    for down in spans(shape.y, tiling) {
-        for across in spans(shape.x, tiling) {
-            let window = Window { down: down.clone(), across };
-            let seen = window.gather(latents, shape.x as usize, dim);
-            let (h, w) = (seen.shape()[2], seen.shape()[3]);
-            let (rows, columns) = (aligned(h, how.align), aligned(w, how.align));
-            let tokens =
-                Array4::from_shape_fn((1, dim, rows, columns), |(_, c, y, x)| seen[[0, c, y.min(h - 1), x.min(w - 1)]]);
-            let origin = (window.across.seen.start as usize * how.cell, window.down.seen.start as usize * how.cell);
-            let latent = denoise(tokens.view(), origin, how, networks)?;
-            let mut picture = networks.paint(latent.view())?;
-            check("painted a picture", &picture, &[1, 3, rows * stride as usize, columns * stride as usize])?;
-            picture.slice_axis_inplace(Axis(2), Slice::from(..h * stride as usize));
-            picture.slice_axis_inplace(Axis(3), Slice::from(..w * stride as usize));
-            window.cut(&picture, canvas, stride)?.put(&mut rgb, width);
-        }
-    }
-    Ok(rgb)
+    synthesise(latents, canvas, (stride, dim), tiling, |seen, window| {
+        let (h, w) = (seen.shape()[2], seen.shape()[3]);
+        let (rows, columns) = (aligned(h, how.align), aligned(w, how.align));
+        let tokens =
+            Array4::from_shape_fn((1, dim, rows, columns), |(_, c, y, x)| seen[[0, c, y.min(h - 1), x.min(w - 1)]]);
+        let origin = (window.across.seen.start as usize * how.cell, window.down.seen.start as usize * how.cell);
+        let latent = denoise(tokens.view(), origin, how, networks)?;
+        let mut picture = networks.paint(latent.view())?;
+        check("painted a picture", &picture, &[1, 3, rows * stride as usize, columns * stride as usize])?;
+        picture.slice_axis_inplace(Axis(2), Slice::from(..h * stride as usize));
+        picture.slice_axis_inplace(Axis(3), Slice::from(..w * stride as usize));
+        Ok(picture)
+    })
 }
 
 /// The latent of a window after all steps.
@@ -173,7 +165,7 @@ mod tests {
 
     #[test]
     fn who_knows_the_noise_arrives_at_the_truth_in_windows_too() {
-        let truth = super::super::synthesise(&latents(), CANVAS, (4, 1), Tiling::WHOLE, |view| {
+        let truth = super::super::synthesise(&latents(), CANVAS, (4, 1), Tiling::WHOLE, |view, _| {
             let (h, w) = (view.shape()[2] * 4, view.shape()[3] * 4);
             Ok(Array4::from_shape_fn((1, 3, h, w), |(_, _, y, x)| view[[0, 0, y / 4, x / 4]]))
         })

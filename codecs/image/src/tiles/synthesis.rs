@@ -20,13 +20,13 @@ pub struct Canvas {
 
 /// Colours `[y][x][3]` of latents `[y][x][dim]`, whose grid is the canvas over the stride, rounded up.
 ///
-/// `decoder` maps f32[1, dim, h, w] to f32[1, 3, stride·h, stride·w], about in [-1, 1].
+/// `decoder` maps f32[1, dim, h, w], which are those of a window, to f32[1, 3, stride·h, stride·w], about in [-1, 1].
 pub(crate) fn synthesise(
     latents: &[f32],
     canvas: Canvas,
     (stride, dim): (u32, usize),
     tiling: Tiling,
-    mut decoder: impl FnMut(ArrayView4<'_, f32>) -> Result<Array4<f32>>,
+    mut decoder: impl FnMut(ArrayView4<'_, f32>, &Window) -> Result<Array4<f32>>,
 ) -> Result<Vec<u8>> {
     let shape = super::latent_shape(canvas.width, canvas.height, stride);
     let width = canvas.width as usize;
@@ -34,7 +34,7 @@ pub(crate) fn synthesise(
     for down in spans(shape.y, tiling) {
         for across in spans(shape.x, tiling) {
             let window = Window { down: down.clone(), across };
-            let output = decoder(window.gather(latents, shape.x as usize, dim).view())?;
+            let output = decoder(window.gather(latents, shape.x as usize, dim).view(), &window)?;
             window.cut(&output, canvas, stride)?.put(&mut rgb, width);
         }
     }
@@ -124,7 +124,7 @@ mod tests {
             let (h, w) = (view.shape()[2] / 4, view.shape()[3] / 4);
             Ok(Array4::from_shape_fn((1, 3, h, w), |(_, c, y, x)| view[[0, c, 4 * y, 4 * x]]))
         };
-        let decoder = |view: ArrayView4<'_, f32>| {
+        let decoder = |view: ArrayView4<'_, f32>, _: &Window| {
             let (h, w) = (view.shape()[2] * 4, view.shape()[3] * 4);
             Ok(Array4::from_shape_fn((1, 3, h, w), |(_, c, y, x)| view[[0, c, y / 4, x / 4]]))
         };
@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn a_network_of_another_shape_is_a_bad_pack() {
         let canvas = Canvas { width: 4, height: 4, gray: false };
-        let wrong = |_: ArrayView4<'_, f32>| Ok(Array4::zeros((1, 3, 8, 8)));
+        let wrong = |_: ArrayView4<'_, f32>, _: &Window| Ok(Array4::zeros((1, 3, 8, 8)));
         let result = synthesise(&[0.0; 3], canvas, (4, 3), Tiling::WHOLE, wrong);
         assert!(matches!(result, Err(Error::Pack { .. })));
     }
