@@ -114,14 +114,33 @@ pub fn solid(form: Form, arguments: &Eval) -> Medium<Solid> {
         metric: Box::new(move |name, _| metrics::shape_by_name(form, name)),
         rates: RATES,
         keeps: true,
-        pack: |_, name| match name {
-            None => Ok(DEFAULT_CODEC.to_owned()),
-            Some(_) => Err(Failure::usage("--codec does not apply", "shapes are coded without a pack: leave it out")),
+        pack: match form {
+            Form::Mesh => surface_pack,
+            Form::Cloud | Form::Splats => no_pack,
         },
         refines: false,
         worker,
         what: form.name(),
         how,
+    }
+}
+
+/// Meshes do without a pack, so that the default one needs no name.
+fn surface_pack(shared: &Shared, name: Option<&str>) -> Result<String> {
+    let Some(name) = name else { return Ok(DEFAULT_CODEC.to_owned()) };
+    let pack = shared.surface_pack(Some(name))?;
+    let pack = pack.ok_or_else(|| {
+        Failure::usage(format!("model pack {name} does not code surfaces"), "choose another with --codec")
+    })?;
+    Ok(pack.id().to_owned())
+}
+
+fn no_pack(_: &Shared, name: Option<&str>) -> Result<String> {
+    match name {
+        None => Ok(DEFAULT_CODEC.to_owned()),
+        Some(_) => {
+            Err(Failure::usage("--codec does not apply", "clouds and splats are coded without a pack: leave it out"))
+        }
     }
 }
 
