@@ -27,12 +27,15 @@ class Grow(nn.Module):
 
 
 class Refiner(nn.Module):
-    """pictures [N,6,16h,16w] (now, decoded) in [-1,1], condition [N,dim+2,h,w] (latent, time, rate) → clean picture [N,3,16h,16w]."""
+    """pictures [N,6,16h,16w] (now, decoded) in [-1,1], condition [N,dim+2,h,w] (latent, time, rate) → clean picture [N,3,16h,16w].
 
-    def __init__(self, dim: int, widths: tuple[int, int, int]):
+    A refiner of videos sees a third picture, the frame before.
+    """
+
+    def __init__(self, dim: int, widths: tuple[int, int, int], pictures: int = 2):
         super().__init__()
         a, b, c = widths
-        self.head = nn.Conv2d(96, a, 3, 1, 1)
+        self.head = nn.Conv2d(48 * pictures, a, 3, 1, 1)
         self.told = nn.ModuleList(nn.Conv2d(dim + PLANES, width, 1) for width in widths)
         self.fine, self.down_b = nn.Sequential(*blocks(a, 2)), nn.Conv2d(a, b, 4, 2, 1)
         self.middle, self.down_c = nn.Sequential(*blocks(b, 2)), nn.Conv2d(b, c, 4, 2, 1)
@@ -50,7 +53,7 @@ class Refiner(nn.Module):
         c = self.coarse(self.down_c(b) + say(2, 1))
         b = self.middle_again(b + self.up_b(c))
         a = self.fine_again(a + self.up_a(b))
-        return pictures[:, 3:] + F.pixel_shuffle(self.tail(F.silu(a)), 4)
+        return pictures[:, 3:6] + F.pixel_shuffle(self.tail(F.silu(a)), 4)
 
 
 def condition(latent: torch.Tensor, time: torch.Tensor, rate: torch.Tensor) -> torch.Tensor:
@@ -60,7 +63,7 @@ def condition(latent: torch.Tensor, time: torch.Tensor, rate: torch.Tensor) -> t
     return torch.cat([latent, planes], 1).contiguous(memory_format=torch.channels_last)
 
 
-def refine(model, decoded, noise, latent, rate, steps: int, graded: int = 2):
+def refine(model, decoded, noise, latent, rate, steps: int, graded: int = 2, before: tuple = ()):
     """Decoded pictures through `steps` equal steps from `decoded + noise`; gradients go through the last `graded` of them."""
     now, made = decoded + noise, decoded
     for step in range(steps):
@@ -69,6 +72,6 @@ def refine(model, decoded, noise, latent, rate, steps: int, graded: int = 2):
             torch.clear_autocast_cache()
         with torch.set_grad_enabled(torch.is_grad_enabled() and step >= steps - graded):
             time = torch.full_like(rate, step / steps)
-            made = model(torch.cat([now, decoded], 1), condition(latent, time, rate)).float()
+            made = model(torch.cat([now, decoded, *before], 1), condition(latent, time, rate)).float()
             now = now + (made - now) / (steps - step)
     return made

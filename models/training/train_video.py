@@ -10,11 +10,41 @@ one goes on from it. `--out` receives the averaged weights.
 import torch
 import torch.nn.functional as F
 
-from frozen import nearest
-from image_model import flatten, unflatten
 from losses import Discriminator, LpipsSqueeze, LpipsVgg
 from trainer import Trainer, arguments
 from video_model import FrameDecoder
+
+
+def draw_pairs(bank, schedule, crop: int):
+    """Frames before and after [batch,3,side,side], and how far the second's content lies from the first's: (rows, columns)."""
+    photos = bank.batch(schedule["batch"])
+    farthest = schedule["farthest"]
+    side = (crop - farthest) // 32 * 32
+    still = float(torch.rand(())) < schedule["still"]
+    y, x = (0, 0) if still else (int(torch.randint(-farthest, farthest + 1, ())) for _ in range(2))
+    top, left = (int(torch.randint(max(0, -m), crop - side - max(0, m) + 1, ())) for m in (y, x))
+    first, second = photos[:, :, top : top + side, left : left + side], photos[:, :, top + y : top + y + side, left + x : left + x + side]
+    # Things that move on their own: a piece of another photo at a place in the first frame, elsewhere in the second.
+    first, second = first.clone(), second.clone()
+    for _ in range(int(torch.randint(0, 3, ()))):
+        h, w = (int(torch.randint(16, side // 2, ())) for _ in range(2))
+        piece = photos.roll(1, 0)[:, :, :h, :w]
+        ay, ax = int(torch.randint(0, side - h, ())), int(torch.randint(0, side - w, ()))
+        by, bx = (min(max(a + int(torch.randint(-12, 13, ())), 0), side - s) for a, s in ((ay, h), (ax, w)))
+        first[:, :, ay : ay + h, ax : ax + w] = piece
+        second[:, :, by : by + h, bx : bx + w] = piece
+    noise = float(torch.rand(())) * 0.02
+    return first + noise * torch.randn_like(first), second + noise * torch.randn_like(second), (y, x)
+
+
+@torch.no_grad()
+def stick(image, first, second, levels: int, depth: int):
+    """Latents of both frames as a file gives them; those of the second stick where that costs little."""
+    a, b = image.encode(first), image.encode(second)
+    qa, qb = image.quantize(a, levels, depth)[0], image.quantize(b, levels, depth)[0]
+    far = lambda q: (b - q).pow(2).sum(1, keepdim=True)
+    sticky = far(qa) < far(qb) * (1 + 1.5 * float(torch.rand(()))) + 1e-6
+    return qa, torch.where(sticky, qa, qb)
 
 
 class VideoTrainer(Trainer):
@@ -26,55 +56,26 @@ class VideoTrainer(Trainer):
         place = lambda module: module.to(self.device, memory_format=torch.channels_last)
         self.squeeze, self.vgg = place(LpipsSqueeze(args.squeeze)), place(LpipsVgg(args.vgg))
 
-    def pairs(self, bank, count: int):
-        """Frames before and after [count,3,side,side], and how far the second's content lies from the first's: (rows, columns)."""
-        schedule, crop = self.config["schedule"], self.config["data"]["crop"]
-        photos = bank.batch(count)
-        farthest = schedule["farthest"]
-        side = (crop - farthest) // 32 * 32
-        still = float(torch.rand(())) < schedule["still"]
-        y, x = (0, 0) if still else (int(torch.randint(-farthest, farthest + 1, ())) for _ in range(2))
-        top, left = (int(torch.randint(max(0, -m), crop - side - max(0, m) + 1, ())) for m in (y, x))
-        first, second = photos[:, :, top : top + side, left : left + side], photos[:, :, top + y : top + y + side, left + x : left + x + side]
-        # Things that move on their own: a piece of another photo at a place in the first frame, elsewhere in the second.
-        first, second = first.clone(), second.clone()
-        for _ in range(int(torch.randint(0, 3, ()))):
-            h, w = (int(torch.randint(16, side // 2, ())) for _ in range(2))
-            piece = photos.roll(1, 0)[:, :, :h, :w]
-            ay, ax = int(torch.randint(0, side - h, ())), int(torch.randint(0, side - w, ()))
-            by, bx = (min(max(a + int(torch.randint(-12, 13, ())), 0), side - s) for a, s in ((ay, h), (ax, w)))
-            first[:, :, ay : ay + h, ax : ax + w] = piece
-            second[:, :, by : by + h, bx : bx + w] = piece
-        noise = float(torch.rand(())) * 0.02
-        return first + noise * torch.randn_like(first), second + noise * torch.randn_like(second), (y, x)
-
-    @torch.no_grad()
-    def tokens(self, first, second):
-        """Latents of both frames as a file gives them; those of the second stick where that costs little."""
-        schedule = self.config["schedule"]
-        with self.autocast():
-            a, b = self.image.encode(first).float(), self.image.encode(second).float()
-        levels, depth = self.image.draw_rung(schedule["one_level"], schedule["two_levels"])
-        qa, qb = self.image.quantize(a, levels, depth)[0], self.image.quantize(b, levels, depth)[0]
-        far = lambda q: (b - q).pow(2).sum(1, keepdim=True)
-        sticky = far(qa) < far(qb) * (1 + 1.5 * float(torch.rand(()))) + 1e-6
-        return qa, torch.where(sticky, qa, qb)
-
     def step(self, bank):
         schedule, loss = self.config["schedule"], self.config["loss"]
         plain = not self.second_phase(schedule["plain_share"])
-        first, second, (y, x) = self.pairs(bank, schedule["batch"])
+        first, second, (y, x) = draw_pairs(bank, schedule, self.config["data"]["crop"])
         half = lambda picture: F.interpolate(picture, scale_factor=0.5, mode="bicubic", antialias=True).clamp(-1, 1)
-        cut, terms, made_all, real_all = len(first) // 2, {"teacher": 0.0, "steady": 0.0}, [], []
+        cut, terms, made_all, real_all = len(first) // 2, {"teacher": 0.0, "teacher_vgg": 0.0, "steady": 0.0}, [], []
         for scale, some in ((1, slice(0, cut)), (2, slice(cut, None))):
             a, b = first[some].clamp(-1, 1), second[some].clamp(-1, 1)
-            qa, qb = self.tokens(*((a, b) if scale == 1 else (half(a), half(b))))
+            levels, depth = self.image.draw_rung(schedule["one_level"], schedule["two_levels"])
+            with self.autocast():
+                qa, qb = stick(self.image, *((a, b) if scale == 1 else (half(a), half(b))), levels, depth)
             with torch.no_grad(), self.autocast():
                 taught = self.image.decoder(torch.cat([qa, qb])).float()
             with self.autocast():
                 made = self.model(torch.cat([qa, qb]), torch.cat([qa, qa]), scale).float()
             shown = made if scale == 1 else half(made)
             terms["teacher"] = terms["teacher"] + (shown - taught).abs().mean() / 2
+            with self.autocast():
+                pick = torch.randperm(len(made), device=self.device)[: loss["vgg_crops"] // 2]
+                terms["teacher_vgg"] = terms["teacher_vgg"] + self.vgg(shown[pick], taught[pick]) / 2
             before, after = made.chunk(2)
             h, w = made.shape[2:]
             inner = lambda picture, dy, dx: picture[:, :, max(0, dy) : h + min(0, dy), max(0, dx) : w + min(0, dx)]
@@ -90,7 +91,7 @@ class VideoTrainer(Trainer):
             terms["lpips_squeeze"] = self.squeeze(made, real)
             pick = torch.randperm(len(made), device=self.device)[: loss["vgg_crops"]]
             terms["lpips_vgg"] = self.vgg(made[pick], real[pick])
-        total = sum(loss[name] * terms[name] for name in ("teacher", "steady", "l1", "lpips_squeeze", "lpips_vgg"))
+        total = sum(loss[name] * terms[name] for name in ("teacher", "teacher_vgg", "steady", "l1", "lpips_squeeze", "lpips_vgg"))
         if not plain:
             ramp = min(1.0, (self.progress["step"] - self.progress["second_from"]) / loss["adversarial_ramp"])
             judge = self.modules["judge"]
@@ -107,7 +108,7 @@ class VideoTrainer(Trainer):
     @torch.no_grad()
     def judge_text(self, bank) -> str:
         """LPIPS-SqueezeNet of second frames by the averaged decoder and by the image decoder, coded whole and at half size, at 12 bits a token."""
-        first, second, _ = self.pairs(bank, self.config["schedule"]["batch"])
+        first, second, _ = draw_pairs(bank, self.config["schedule"], self.config["data"]["crop"])
         half = lambda picture: F.interpolate(picture, scale_factor=0.5, mode="bicubic", antialias=True).clamp(-1, 1)
         texts = []
         with self.autocast():

@@ -1,7 +1,10 @@
-"""The frame decoder of the video codec: tokens of a frame and of the frame before → picture, at a quarter of the image decoder's work.
+"""The networks of the video codec, which see many pictures and so have to be light: every second convolution is pointwise.
 
-One trunk works at the resolutions of tokens, of eighths and of quarters; two heads end it: one at the size that was coded, one at twice that. Convolution, SiLU and
-pixel shuffle alone, and every second convolution pointwise, so that what a token reaches stays small: `MARGIN` tokens on every side.
+The frame decoder: tokens of a frame and of the frame before → picture, at a sixth of the image decoder's work. One trunk works at the resolutions of tokens, of
+eighths and of quarters; two heads end it: one at the size that was coded, one at twice that. Convolution, SiLU and pixel shuffle alone, so that what a token reaches
+stays small: `MARGIN` tokens on every side.
+
+The frame encoder: picture → the latents that the image encoder gives, at six tenths of its work.
 """
 
 import torch
@@ -61,3 +64,26 @@ class FrameDecoder(nn.Module):
     def forward(self, latent, previous, scale: int):
         """latent, previous [N,dim,h,w] → image [N,3,16·scale·h,16·scale·w] in about [-1,1]; scale is 1 or 2."""
         return (self.head if scale == 1 else self.head_double)(self.trunk(latent, previous))
+
+
+class FrameEncoder(nn.Module):
+    """image [N,3,16h,16w] in [-1,1] → latent [N,dim,h,w]: the image encoder with light blocks."""
+
+    def __init__(self, dim: int, widths=(64, 128, 256)):
+        super().__init__()
+        a, b, c = widths
+        self.net = nn.Sequential(
+            nn.PixelUnshuffle(4), nn.Conv2d(48, a, 3, 1, 1), *light(a, 2),
+            nn.Conv2d(a, b, 4, 2, 1), *light(b, 3),
+            nn.Conv2d(b, c, 4, 2, 1), *light(c, 4),
+            nn.SiLU(), nn.Conv2d(c, dim, 1),
+        )  # fmt: skip
+
+    def follow(self, encoder: nn.Module):
+        """Starts from the image encoder: its weights, of each block's second convolution the middle."""
+        state = {name: t[:, :, 1:2, 1:2] if name.endswith(".b.weight") else t for name, t in encoder.state_dict().items()}
+        self.load_state_dict(state)
+        return self
+
+    def forward(self, x):
+        return self.net(x)
