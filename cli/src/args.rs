@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tessera_video::Networks;
 
 use crate::cmd::{completions, decode, doctor, encode, eval, info, loss, man, models, serve, stats, stream, tokens};
 
@@ -96,6 +97,26 @@ pub struct RuntimeArgs {
     /// ONNX Runtime library to use, before TESSERA_ORT_LIB and the usual places
     #[arg(long, value_name = "FILE")]
     pub ort_lib: Option<PathBuf>,
+}
+
+/// Whose networks see and paint a video's frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FrameNetworks {
+    /// The image pack's, to which each frame is a picture by itself: nearest to the original, at a fifth of the speed where it decodes
+    Image,
+    /// A frame pack's, which adds to the image pack: light, and its decoder knows the frame before
+    Video,
+}
+
+impl FrameNetworks {
+    /// What is wanted where this was asked for, or nothing.
+    pub fn wanted(asked: Option<Self>) -> Networks {
+        match asked {
+            None => Networks::Best,
+            Some(Self::Image) => Networks::Image,
+            Some(Self::Video) => Networks::Video,
+        }
+    }
 }
 
 /// How outputs are written and reported.

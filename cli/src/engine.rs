@@ -15,7 +15,7 @@ use tessera_core::{
 };
 use tessera_image::{CodecOptions, ImageCodec};
 use tessera_models::{Addition, ImagePack, ImageSection, Pack, Store, runtime};
-use tessera_video::{Decoder, VideoCodec};
+use tessera_video::{Networks, VideoCodec};
 
 use crate::{
     args::{ModelArgs, RuntimeArgs},
@@ -155,20 +155,25 @@ impl Shared {
         &self.store
     }
 
-    /// The codec of a pack for videos, ready to run.
-    pub fn video_codec(&self, pack: &PackHandle) -> Result<VideoCodec> {
+    /// The codec of a pack for videos, ready to run, with the frame pack that adds to it where the networks that are wanted may be of it.
+    pub fn video_codec(&self, pack: &PackHandle, wanted: Networks) -> Result<VideoCodec> {
         runtime::load(self.ort_lib.as_deref()).map_err(|error| explain::models(&error))?;
-        self.video_tables(pack)
-    }
-
-    /// The codec of a pack for videos, with a frame decoder where one is wanted.
-    pub fn frame_painter(&self, pack: &PackHandle, decoder: Decoder) -> Result<VideoCodec> {
-        let mut codec = self.video_codec(pack)?;
-        if decoder != Decoder::Image {
-            let found = self.addition(Addition::Video, &pack.pack).map_err(|error| explain::models(&error))?;
+        let mut codec = self.video_tables(pack)?;
+        if let Some(found) = self.frame_pack(&pack.pack, wanted)? {
             codec.add(&found).map_err(|error| explain::video(&error))?;
         }
         Ok(codec)
+    }
+
+    /// The frame pack for another, where one may be wanted and is at hand.
+    pub fn frame_pack(&self, base: &Pack, wanted: Networks) -> Result<Option<Arc<Pack>>> {
+        if wanted == Networks::Image {
+            return Ok(None);
+        }
+        match self.addition(Addition::Video, base) {
+            Err(tessera_models::Error::PackMissing { .. }) if wanted == Networks::Best => Ok(None),
+            found => found.map(Some).map_err(|error| explain::models(&error)),
+        }
     }
 
     /// The codec of a pack for videos, its tables read but no network loaded.

@@ -1,11 +1,11 @@
-"""Writes a refiner, a masked-token model or a frame decoder as a pack that names the image pack it adds to.
+"""Writes a refiner, a masked-token model or a frame decoder, with a frame encoder if one is named, as a pack that names the image pack it adds to.
 
     python export_addition.py --kind refiner --weights work/refiner/out/weights.safetensors --card packs/image-f16-refiner.md
         --id image-f16-refiner-1 --version 1.0.0 --archive ../packs/image-f16-refiner.tpack
     python export_addition.py --kind masked --weights work/masked/out/weights.safetensors --card packs/image-f16-masked.md
         --id image-f16-masked-1 --version 1.0.0 --archive ../packs/image-f16-masked.tpack
-    python export_addition.py --kind video --weights work/video/out/weights.safetensors --card packs/video-f16.md
-        --id video-f16-1 --version 1.0.0 --archive ../packs/video-f16.tpack
+    python export_addition.py --kind video --weights work/video/out/weights.safetensors --encoder work/encoder/out/weights.safetensors
+        --card packs/video-f16.md --id video-f16-1 --version 1.0.0 --archive ../packs/video-f16.tpack
 """
 
 import argparse
@@ -24,7 +24,7 @@ import weights
 from export_image import OPSET
 from masked_model import PLANES, MaskedModel
 from refiner_model import Refiner
-from video_model import MARGIN, FrameDecoder
+from video_model import MARGIN, FrameDecoder, FrameEncoder
 
 SUMMARIES = {
     "refiner": "Residual refiner: removes noise and coding residual together, in 1, 2 or 5 steps, without a bit more.",
@@ -32,6 +32,7 @@ SUMMARIES = {
     "video": "Frame decoder: tokens of a video's frame and of the one before to its picture, at the size that was coded or twice that.",
 }
 CONFIGURATIONS = {"refiner": "refiner.toml", "masked": "masked.toml", "video": "video.toml"}
+FRAME_ENCODER = ("video_encoder.toml", " Frame encoder: a frame to its latents.")
 
 
 def graph(module: torch.nn.Module, shapes: dict[str, tuple[int, ...]], output: str) -> onnx.ModelProto:
@@ -43,22 +44,35 @@ def graph(module: torch.nn.Module, shapes: dict[str, tuple[int, ...]], output: s
     return onnx.load_from_string(buffer.getvalue())
 
 
+def shape_of(config: Path) -> dict:
+    return tomllib.loads(config.read_text())["model"]
+
+
+def fill(module: torch.nn.Module, path: Path):
+    """Puts averaged weights into the module."""
+    module.load_state_dict({name: tensor.float() for name, tensor in load_file(path).items() if ":" not in name})
+    module.eval()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kind", required=True, choices=SUMMARIES)
     parser.add_argument("--config", type=Path, help="default: that of the kind")
     parser.add_argument("--pack", default=Path(__file__).parent.parent / "packs" / "image-f16.tpack", type=Path, help="the image pack it was trained for")
     parser.add_argument("--weights", required=True, type=Path)
+    parser.add_argument("--encoder", type=Path, help="with --kind video: weights of a frame encoder")
     parser.add_argument("--card", required=True, type=Path)
     parser.add_argument("--id", required=True)
     parser.add_argument("--version", required=True)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--archive", type=Path)
     args = parser.parse_args()
+    if args.encoder and args.kind != "video":
+        parser.error("--encoder is for --kind video")
     with zipfile.ZipFile(args.pack) as archive:
         manifest = archive.read("pack.toml")
     base, image = hashlib.sha256(manifest).hexdigest()[:16], tomllib.loads(manifest.decode())["image"]
-    shape = tomllib.loads((args.config or Path(__file__).with_name(CONFIGURATIONS[args.kind])).read_text())["model"]
+    shape = shape_of(args.config or Path(__file__).with_name(CONFIGURATIONS[args.kind]))
     section, told = {"base": base, "dim": image["dim"]}, image["dim"] + PLANES
     if args.kind == "refiner":
         module = Refiner(image["dim"], shape["widths"])
@@ -77,9 +91,14 @@ def main():
             "double": ("head-double.onnx", module.head_double, features, "image"),
         }
         section |= {"depth": image["depth"], "stride": image["stride"], "margin": MARGIN}
-    state = load_file(args.weights)
-    module.load_state_dict({name: tensor.float() for name, tensor in state.items() if ":" not in name})
-    module.eval()
+    fill(module, args.weights)
+    summary = SUMMARIES[args.kind]
+    if args.encoder:
+        config, more = FRAME_ENCODER
+        encoder = FrameEncoder(image["dim"], shape_of(Path(__file__).with_name(config))["widths"])
+        fill(encoder, args.encoder)
+        graphs["encoder"] = ("encoder.onnx", encoder, {"image": (1, 3, 64, 96)}, "latent")
+        summary += more
     parts = {}
     for key, (file, part, shapes, output) in graphs.items():
         model = graph(part, shapes, output)
@@ -89,7 +108,7 @@ def main():
     parts["MODEL_CARD.md"] = args.card.read_bytes()
     head = {
         "format": 1, "id": args.id, "version": args.version, "modality": args.kind, "licence": "MIT OR Apache-2.0",
-        "summary": SUMMARIES[args.kind], "card": "MODEL_CARD.md",
+        "summary": summary, "card": "MODEL_CARD.md",
     }  # fmt: skip
     pack.write(head, {args.kind: section}, parts, args.out, args.archive)
 

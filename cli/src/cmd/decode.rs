@@ -17,7 +17,7 @@ use tessera_video::io::pictures::Pattern;
 
 use self::format::{FileFormat, of_another_medium};
 use crate::{
-    args::{ModelArgs, OutputArgs, RuntimeArgs, WorkerArgs},
+    args::{FrameNetworks, ModelArgs, OutputArgs, RuntimeArgs, WorkerArgs},
     batch,
     cmd::stream::lossy::parse_percent,
     engine::{Engine, Need, Shared},
@@ -48,6 +48,7 @@ pub const MAX_INPUT_BYTES: u64 = 1 << 28;
   tessera decode call.tsr --time 3600..3630    half a minute of a long one
   tessera decode clip.tsr                      clip.mp4, with its sound
   tessera decode clip.tsr -o clip_%04d.png     frame by frame
+  tessera decode clip.tsr --decoder image      the finest pictures, at a fifth of the speed
   tessera decode scan.tsr                      scan.ply
   tessera decode scan.tsr --bits 7 -o rough.xyz  the coarse levels alone
   tessera decode garden.tsr -o garden.spz      Gaussian splats, as PLY or SPZ
@@ -118,9 +119,9 @@ pub struct Decode {
     #[arg(long, value_name = "N", default_value_t = 1, requires = "simulate_loss", help_heading = "Pictures")]
     seed: u64,
 
-    /// Which network paints a video's frames; without it, the image pack's
-    #[arg(long, value_enum, value_name = "WHICH", help_heading = "Videos")]
-    decoder: Option<FramePainter>,
+    /// Whose network paints a video's frames; without it, the frame pack's where one is at hand
+    #[arg(long, value_enum, value_name = "WHOSE", help_heading = "Videos")]
+    decoder: Option<FrameNetworks>,
 
     #[command(flatten)]
     workers: WorkerArgs,
@@ -149,15 +150,6 @@ impl Conceal {
             Self::Repeat => Concealment::Repeat,
         }
     }
-}
-
-/// Which network paints a video's frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum FramePainter {
-    /// The image pack's decoder: each frame by itself, and nearer to the original
-    Image,
-    /// A frame decoder, a pack that adds to the image pack: faster, and it knows the frame before
-    Video,
 }
 
 /// One decoded file, as `--json` reports it.
@@ -331,15 +323,11 @@ impl Decode {
     }
 
     fn video_options(&self, limits: Limits) -> tessera_video::DecodeOptions {
-        use tessera_video::Decoder;
         tessera_video::DecodeOptions {
             limits,
             salvage: self.salvage,
             span: self.time.map(sound::Time::seconds),
-            decoder: match self.decoder {
-                None | Some(FramePainter::Image) => Decoder::Image,
-                Some(FramePainter::Video) => Decoder::Video,
-            },
+            decoder: FrameNetworks::wanted(self.decoder),
             whole_frames: false,
         }
     }

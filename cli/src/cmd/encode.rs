@@ -288,6 +288,7 @@ impl Encode {
             ("--audio", self.video.audio != video::Audio::Keep, &[Video]),
             ("--base", self.video.base, &[Video]),
             ("--eighths", self.video.eighths.is_some(), &[Video]),
+            ("--encoder", self.video.encoder.is_some(), &[Video]),
             ("--keep", self.video.keep != video::Keep::All, &[Video]),
             ("--interest", self.video.interest.is_some(), &[Video]),
             ("--lossless", self.shape.lossless, &[Shape]),

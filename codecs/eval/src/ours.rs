@@ -147,12 +147,14 @@ impl Image {
     }
 }
 
-/// The video codec with one pack.
+/// The video codec with one image pack, and with what adds to it.
 pub struct Video {
     codec: VideoCodec,
     name: String,
     rates: Vec<f64>,
     effort: u8,
+    /// What the frame pack is.
+    frames: String,
     /// Frames a second of the last encoded clip.
     rate: (u32, u32),
 }
@@ -164,7 +166,18 @@ impl Video {
     /// The pack cannot be used.
     pub fn new(name: &str, pack: Arc<Pack>, threads: usize, rates: &[f64], effort: u8) -> Result<Self> {
         let codec = VideoCodec::new(pack, tessera_video::CodecOptions { threads }).map_err(clip::failed)?;
-        Ok(Self { codec, name: name.to_owned(), rates: rates.to_vec(), effort, rate: (25, 1) })
+        let (name, rates) = (name.to_owned(), rates.to_vec());
+        Ok(Self { codec, name, rates, effort, frames: String::new(), rate: (25, 1) })
+    }
+
+    /// With a frame pack, which paints, and where it has an encoder, sees the frames.
+    ///
+    /// # Errors
+    /// The pack is no frame pack for the codec's.
+    pub fn with_frames(mut self, frames: &Pack) -> Result<Self> {
+        self.codec.add(frames).map_err(clip::failed)?;
+        self.frames = format!(" with {} ({})", frames.id(), frames.hash_text());
+        Ok(self)
     }
 }
 
@@ -176,8 +189,8 @@ impl Codec<Clip> for Video {
     fn describe(&self) -> String {
         let pack = self.codec.pack();
         let hash: String = pack.hash8().iter().map(|byte| format!("{byte:02x}")).collect();
-        let version = env!("CARGO_PKG_VERSION");
-        format!("tessera {version}, pack {} ({hash}), effort {}, by bpp, whole files", pack.id(), self.effort)
+        let (version, frames) = (env!("CARGO_PKG_VERSION"), &self.frames);
+        format!("tessera {version}, pack {} ({hash}){frames}, effort {}, by bpp, whole files", pack.id(), self.effort)
     }
 
     fn extension(&self) -> &str {

@@ -6,7 +6,7 @@ use ndarray::{Array4, ArrayView4};
 use tessera_core::entropy::NetworkPrior;
 use tessera_core::vq::ResidualCodebook;
 use tessera_core::{LatentShape, Limits};
-use tessera_models::{ImagePack, Pack, Session};
+use tessera_models::{Graph, ImagePack, Pack, Session};
 
 use crate::codec::CodecOptions;
 use crate::error::Result;
@@ -25,6 +25,8 @@ const LARGE: u64 = 1 << 24;
 pub struct Tokenizer {
     pub(crate) parts: Arc<ImagePack>,
     pub(crate) threads: usize,
+    /// The graph that makes latents: the pack's, or one that stands in for it.
+    analysis: Graph,
     encoder: Option<Session>,
     decoder: Option<Session>,
 }
@@ -35,13 +37,22 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Models`](crate::Error::Models) if the pack is damaged or no image pack.
     pub fn new(pack: &Pack, options: CodecOptions) -> Result<Self> {
-        Ok(Self { parts: Arc::new(pack.image()?), threads: options.threads.max(1), encoder: None, decoder: None })
+        let parts = Arc::new(pack.image()?);
+        let analysis = parts.encoder.clone();
+        Ok(Self { parts, threads: options.threads.max(1), analysis, encoder: None, decoder: None })
     }
 
-    /// Another one with the same tables and sessions of its own, that run on so many threads.
+    /// Another one with the same tables and graphs and sessions of its own, that run on so many threads.
     #[must_use]
     pub fn sibling(&self, threads: usize) -> Self {
-        Self { parts: Arc::clone(&self.parts), threads: threads.max(1), encoder: None, decoder: None }
+        let (parts, analysis) = (Arc::clone(&self.parts), self.analysis.clone());
+        Self { parts, threads: threads.max(1), analysis, encoder: None, decoder: None }
+    }
+
+    /// The same with another encoder for the latents of the pack: pictures f32[1, 3, stride·h, stride·w] in [-1, 1] to f32[1, dim, h, w].
+    #[must_use]
+    pub fn with_encoder(self, analysis: Graph) -> Self {
+        Self { analysis, encoder: None, ..self }
     }
 
     /// Pixels per token along each side.
@@ -88,8 +99,8 @@ impl Tokenizer {
     /// Latents of a picture cut in a given way.
     pub(crate) fn analyse_in(&mut self, picture: &Picture, tiling: Tiling) -> Result<Vec<f32>> {
         let grain = self.grain();
-        let session = ready(&mut self.encoder, || Session::load(&self.parts.encoder, self.threads))?;
-        tiles::analyse(picture, grain, tiling, |pixels| Ok(session.run(pixels)?))
+        let session = ready(&mut self.encoder, || Session::load(&self.analysis, self.threads))?;
+        tiles::analyse(picture, grain, tiling, &self.analysis.name, |pixels| Ok(session.run(pixels)?))
     }
 
     /// Colours `[y][x][3]` of latents `[y][x][dim]`.

@@ -26,8 +26,8 @@ mod side;
 mod store;
 
 pub use codec::{
-    Clusters, Codebook, CodecOptions, DecodeOptions, Decoded, Decoder, EncodeOptions, Encoded, GopTokens, Inspection,
-    Latents, MOST_CLUSTERS, Reduced, Tally, Target, VideoCodec, inspect,
+    Clusters, Codebook, CodecOptions, DecodeOptions, Decoded, EncodeOptions, Encoded, GopTokens, Inspection, Latents,
+    MOST_CLUSTERS, Networks, Reduced, Tally, Target, VideoCodec, inspect,
 };
 #[cfg(feature = "ffmpeg")]
 pub use codec::{Judge, Switched};

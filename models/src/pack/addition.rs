@@ -60,7 +60,7 @@ pub struct MaskedSection {
     pub graph: String,
 }
 
-/// What a pack of a frame decoder adds.
+/// What a pack for the frames of videos adds: a decoder, and where it has one, an encoder.
 #[derive(Clone, Debug, Deserialize)]
 pub struct VideoSection {
     /// As [`RefinerSection::base`].
@@ -79,6 +79,8 @@ pub struct VideoSection {
     pub head: String,
     /// The graph, see [`VideoPack::double`].
     pub double: String,
+    /// The graph, see [`VideoPack::encoder`].
+    pub encoder: Option<String>,
 }
 
 /// The graphs of a refiner pack and what they are run with.
@@ -110,7 +112,7 @@ pub struct MaskedPack {
     pub section: MaskedSection,
 }
 
-/// The graphs of a frame decoder.
+/// The graphs of a frame decoder, and the frame encoder where the pack has one.
 #[derive(Clone, Debug)]
 pub struct VideoPack {
     /// Latents f32 [1,dim,h,w] of a frame and of the frame before, or twice of the same frame → features f32 [1,c,4h,4w].
@@ -119,6 +121,8 @@ pub struct VideoPack {
     pub head: Graph,
     /// Features → the frame at twice the size that was coded, f32 [1,3,2·stride·h,2·stride·w].
     pub double: Graph,
+    /// A frame f32 [1,3,stride·h,stride·w] in [-1,1] → its latents f32 [1,dim,h,w], in place of the image pack's encoder.
+    pub encoder: Option<Graph>,
     /// Its numbers.
     pub section: VideoSection,
 }
@@ -191,6 +195,7 @@ impl VideoPack {
             trunk: pack.graph(&section.trunk)?,
             head: pack.graph(&section.head)?,
             double: pack.graph(&section.double)?,
+            encoder: section.encoder.as_deref().map(|file| pack.graph(file)).transpose()?,
             section: section.clone(),
         })
     }

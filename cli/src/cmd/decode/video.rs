@@ -45,7 +45,7 @@ pub fn decode(
     output: Output,
 ) -> Result<Report> {
     let said = inspect(bytes, &options.limits, options.salvage).map_err(|error| explain::video(&error))?;
-    let codec = shared.frame_painter(&shared.find(header)?, options.decoder)?;
+    let codec = shared.video_codec(&shared.find(header)?, options.decoder)?;
     let start = Instant::now();
     let mut notes = Vec::new();
     let format = sink.path().and_then(formats::Format::of_path);

@@ -13,11 +13,12 @@ use tessera_core::Rung;
 #[cfg(feature = "ffmpeg")]
 use tessera_video::Judge;
 use tessera_video::{
-    Changes, Classifier, EncodeOptions, Interest, Source as Frames, Target, VideoCodec,
+    Changes, Classifier, EncodeOptions, Interest, Networks, Source as Frames, Target, VideoCodec,
     io::{ReadOptions, is_video, open, pictures::Pattern, y4m},
 };
 
 use crate::{
+    args::FrameNetworks,
     cmd::{beside, encode::MAX_INPUT_BYTES},
     engine::{PackHandle, Shared},
     explain,
@@ -40,6 +41,10 @@ pub struct VideoArgs {
     /// Sides of the frames that are coded, in eighths of the source's; what the target suggests if absent
     #[arg(long, value_name = "1-8", value_parser = clap::value_parser!(u8).range(1..=8))]
     pub eighths: Option<u8>,
+
+    /// Whose network sees a video's frames; without it, the frame pack's where one with an encoder is at hand
+    #[arg(long, value_enum, value_name = "WHOSE")]
+    pub encoder: Option<FrameNetworks>,
 
     /// What becomes of a video's sound: kept packet by packet, coded by the audio codec at about a kilobit a second, or left out
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Audio::Keep)]
@@ -195,12 +200,16 @@ pub fn encode(
     wanted: &Wanted,
     output: Output,
 ) -> Result<Report> {
-    let codec = shared.video_codec(pack)?;
+    let encoder = FrameNetworks::wanted(wanted.video.encoder);
+    // What --base weighs is painted as the file will be, whoever encodes.
+    let networks = if wanted.video.base && encoder == Networks::Image { Networks::Best } else { encoder };
+    let codec = shared.video_codec(pack, networks)?;
     let options = EncodeOptions {
         target: wanted.target,
         eighths: wanted.video.eighths,
         gop_seconds: wanted.video.gop,
         effort: wanted.effort,
+        encoder,
         ..EncodeOptions::default()
     };
     let start = Instant::now();

@@ -10,6 +10,7 @@ use tessera_eval::{
     run::serve,
 };
 use tessera_models::Addition;
+use tessera_video::Networks;
 
 use super::{DEFAULT_CODEC, parse_rate};
 use crate::{
@@ -112,8 +113,13 @@ impl Worker {
     fn video(&self) -> Result<Box<dyn anchors::Codec<Clip>>> {
         let shared = Shared::new(&self.models, &self.runtime, 1)?;
         let pack = shared.ready_pack((self.codec != DEFAULT_CODEC).then_some(self.codec.as_str()))?;
-        let codec = Video::new(&self.codec, pack, self.threads, &self.rates, self.effort);
-        Ok(Box::new(codec.map_err(super::explain)?))
+        let frames = shared.frame_pack(&pack, Networks::Best)?;
+        let mut codec =
+            Video::new(&self.codec, pack, self.threads, &self.rates, self.effort).map_err(super::explain)?;
+        if let Some(frames) = frames {
+            codec = codec.with_frames(&frames).map_err(super::explain)?;
+        }
+        Ok(Box::new(codec))
     }
 
     fn ours(&self) -> Result<Box<dyn anchors::Codec>> {

@@ -314,12 +314,13 @@ fn sound(
 impl Tokens {
     /// For a single file, an option that does nothing is a mistake.
     fn refuse_options_of_others(&self, single: bool, video: bool) -> Result<()> {
-        let options: [(&str, bool, bool); 5] = [
+        let options: [(&str, bool, bool); 6] = [
             ("--depth", self.sound.depth.is_some(), false),
             ("--max-minutes", self.sound.max_minutes.is_some(), false),
             ("--reduce", self.video.reduce.is_some(), true),
             ("--rung", self.video.rung.is_some(), true),
             ("--eighths", self.video.eighths.is_some(), true),
+            ("--encoder", self.video.encoder.is_some(), true),
         ];
         match options.into_iter().find(|&(_, given, of_video)| single && given && of_video != video) {
             Some((option, ..)) if video => {

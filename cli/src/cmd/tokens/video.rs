@@ -19,6 +19,7 @@ use super::{
     volume::{Beside, Volume},
 };
 use crate::{
+    args::FrameNetworks,
     cmd::encode::{parse_rung, video::Input},
     engine::{PackHandle, Shared},
     explain,
@@ -41,6 +42,10 @@ pub struct VideoArgs {
     /// Sides of the frames that tokens stand for, in eighths of the video's; 8 if absent
     #[arg(long, value_name = "1-8", value_parser = clap::value_parser!(u8).range(1..=8))]
     pub eighths: Option<u8>,
+
+    /// Whose network sees a video's frames; without it, the frame pack's where one with an encoder is at hand
+    #[arg(long, value_enum, value_name = "WHOSE")]
+    pub encoder: Option<FrameNetworks>,
 }
 
 fn parse_clusters(text: &str) -> std::result::Result<Clusters, String> {
@@ -107,8 +112,9 @@ pub fn tokenise(
     let pack = match &clip {
         Clip::File(_) => shared.pack_to_encode_with(arguments.pack.as_deref())?,
         Clip::Coded(_, header) => {
-            if arguments.video.rung.is_some() || arguments.video.eighths.is_some() {
-                let what = "--rung and --eighths do not apply to a .tsr file, which has its tokens";
+            let VideoArgs { rung, eighths, encoder, .. } = &arguments.video;
+            if rung.is_some() || eighths.is_some() || encoder.is_some() {
+                let what = "--rung, --eighths and --encoder do not apply to a .tsr file, which has its tokens";
                 return Err(Failure::usage(what, "leave them out"));
             }
             shared.find(header)?
@@ -191,7 +197,7 @@ fn grids(shared: &Shared, pack: &PackHandle, clip: Clip<'_>, arguments: &Tokens)
     };
     let taken = match clip {
         Clip::File(input) => {
-            let codec = shared.video_codec(pack)?;
+            let codec = shared.video_codec(pack, FrameNetworks::wanted(arguments.video.encoder))?;
             let mut frames = input.open()?;
             let options = options(&codec, arguments);
             codec.tokenise(&mut *frames, &options, &mut take)
@@ -242,7 +248,7 @@ fn reduced(
 ) -> Result<Written> {
     let (mut latents, video): (Latents, VideoShape) = match clip {
         Clip::File(input) => {
-            let codec = shared.video_codec(pack)?;
+            let codec = shared.video_codec(pack, FrameNetworks::wanted(arguments.video.encoder))?;
             let mut frames = input.open()?;
             codec.latents(&mut *frames, arguments.video.eighths).map_err(|error| failed(&error))?
         }
@@ -287,7 +293,8 @@ fn reduced(
 fn options(codec: &VideoCodec, arguments: &Tokens) -> EncodeOptions {
     let rung = arguments.video.rung.unwrap_or_else(|| codec.whole_level());
     let eighths = Some(arguments.video.eighths.unwrap_or(FULL_SCALE));
-    EncodeOptions { target: Target::Rung { rung, lambda: None }, eighths, ..EncodeOptions::default() }
+    let encoder = FrameNetworks::wanted(arguments.video.encoder);
+    EncodeOptions { target: Target::Rung { rung, lambda: None }, eighths, encoder, ..EncodeOptions::default() }
 }
 
 fn shape_of(header: &Header) -> tessera_video::Result<VideoShape> {

@@ -16,11 +16,12 @@ pub(crate) fn latent_shape(width: u32, height: u32, stride: u32) -> LatentShape 
 
 /// Latents `[y][x][dim]` of a picture.
 ///
-/// `encoder` maps f32[1, 3, stride·h, stride·w] in [-1, 1] to f32[1, dim, h, w].
+/// `encoder`, which errors call `name`, maps f32[1, 3, stride·h, stride·w] in [-1, 1] to f32[1, dim, h, w].
 pub(crate) fn analyse(
     picture: &Picture,
     (stride, dim): (u32, usize),
     tiling: Tiling,
+    name: &str,
     mut encoder: impl FnMut(ArrayView4<'_, f32>) -> Result<Array4<f32>>,
 ) -> Result<Vec<f32>> {
     let shape = latent_shape(picture.width, picture.height, stride);
@@ -35,13 +36,8 @@ pub(crate) fn analyse(
             let rect = (left * stride, top * stride, width * stride, height * stride);
             let output = encoder(gather(picture, fill.as_ref(), rect).view())?;
             if output.shape() != [1, dim, height, width] {
-                return Err(Error::Pack {
-                    what: format!(
-                        "its encoder made latents of shape {:?}, not {:?}",
-                        output.shape(),
-                        [1, dim, height, width]
-                    ),
-                });
+                let (made, wanted) = (output.shape(), [1, dim, height, width]);
+                return Err(Error::Pack { what: format!("{name} made latents of shape {made:?}, not {wanted:?}") });
             }
             for y in down.kept.clone() {
                 for x in across.kept.clone() {

@@ -70,7 +70,8 @@ pub(super) fn scatter(
 
 /// Rounds and clamps; what is no number becomes 0.
 fn to_sample(value: f32) -> u8 {
-    ((value + 1.0) * 127.5).round() as u8
+    // The cast cuts off and clamps.
+    (value * 127.5 + 128.0) as u8
 }
 
 #[cfg(test)]

@@ -128,8 +128,8 @@ mod tests {
             let (h, w) = (view.shape()[2] * 4, view.shape()[3] * 4);
             Ok(Array4::from_shape_fn((1, 3, h, w), |(_, c, y, x)| view[[0, c, y / 4, x / 4]]))
         };
-        let latents = analyse(&picture, (4, 3), tiling, encoder).unwrap();
-        assert_eq!(latents, analyse(&picture, (4, 3), Tiling::WHOLE, encoder).unwrap());
+        let latents = analyse(&picture, (4, 3), tiling, "test", encoder).unwrap();
+        assert_eq!(latents, analyse(&picture, (4, 3), Tiling::WHOLE, "test", encoder).unwrap());
         let canvas = Canvas { width, height, gray: false };
         let back = synthesise(&latents, canvas, (4, 3), tiling, decoder).unwrap();
         assert_eq!(back, picture.rgb);

@@ -7,7 +7,7 @@ use tessera_core::Limits;
 use tessera_core::container::VideoShape;
 use tessera_image::{Picture, Tokenizer};
 
-use super::VideoCodec;
+use super::{Networks, VideoCodec};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::frame::Source;
@@ -19,6 +19,8 @@ use crate::scale::Scaler;
 /// What turns frames into latents, its networks loaded once for all that is looked at: frames are tried at several sizes before all of them are coded at one.
 pub(super) struct Analysts<'a> {
     codec: &'a VideoCodec,
+    /// Whose siblings look.
+    tokenizer: Tokenizer,
     idle: Mutex<Vec<Tokenizer>>,
 }
 
@@ -32,14 +34,24 @@ pub(super) struct Grouped {
 }
 
 impl<'a> Analysts<'a> {
-    pub fn new(codec: &'a VideoCodec) -> Self {
-        Self { codec, idle: Mutex::default() }
+    /// With the networks that were chosen.
+    pub fn new(codec: &'a VideoCodec, encoder: Networks) -> Result<Self> {
+        let tokenizer = codec.tokenizer.sibling(1);
+        let of_frames = codec.frames.as_ref().and_then(|pack| pack.encoder.clone());
+        let tokenizer = match (encoder, of_frames) {
+            (Networks::Best | Networks::Video, Some(graph)) => tokenizer.with_encoder(graph),
+            (Networks::Video, None) => {
+                return Err(Error::parameter("a frame encoder needs a frame pack for the codec's pack that has one"));
+            }
+            (Networks::Best, None) | (Networks::Image, _) => tokenizer,
+        };
+        Ok(Self { codec, tokenizer, idle: Mutex::default() })
     }
 
     /// The latents and marks of a picture.
     fn look(&self, rgb: Vec<u8>, (width, height): (u32, u32)) -> Result<Analysed> {
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut tokenizer = idle().pop().unwrap_or_else(|| self.codec.tokenizer.sibling(1));
+        let mut tokenizer = idle().pop().unwrap_or_else(|| self.tokenizer.sibling(1));
         let marks = marks(&rgb, (width, height), tokenizer.stride());
         let latents = tokenizer.analyse(&Picture::from_rgb(width, height, rgb)?)?;
         idle().push(tokenizer);
@@ -63,7 +75,7 @@ impl<'a> Analysts<'a> {
     /// What collects frames into groups.
     pub fn grouping(&self, shape: &VideoShape, how: Grouped) -> Grouping {
         let (width, height) = shape.coded();
-        let tokenizer = &self.codec.tokenizer;
+        let tokenizer = &self.tokenizer;
         let ticks = how.seconds * f64::from(shape.tick.1) / f64::from(shape.tick.0);
         let tokens = (Limits::default().max_tokens, how.levels);
         Grouping::new(ticks.max(1.0) as u64, tokenizer.grid(width, height), tokenizer.codebook().dim(), tokens)

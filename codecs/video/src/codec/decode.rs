@@ -11,7 +11,7 @@ use tessera_image::{Canvas, Patch, Tokenizer};
 use tessera_models::VideoPack;
 
 use super::inspect::{is_base, shape_of};
-use super::{DecodeOptions, Decoder, Tally, VideoCodec};
+use super::{DecodeOptions, Networks, Tally, VideoCodec};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Sink};
 use crate::io::square;
@@ -252,13 +252,13 @@ impl VideoCodec {
     /// What paints the frames of a file.
     fn brush(&self, shape: &VideoShape, options: &DecodeOptions) -> Result<Brush<'_>> {
         match (&self.frames, options.decoder) {
-            (Some(pack), Decoder::Best | Decoder::Video) => {
+            (Some(pack), Networks::Best | Networks::Video) => {
                 Ok(Brush::Frame { pack, double: shape.eighths * 2 <= FULL_SCALE })
             }
-            (None, Decoder::Video) => {
+            (None, Networks::Video) => {
                 Err(Error::parameter("painting with a frame decoder needs one for the codec's pack"))
             }
-            (None, Decoder::Best) | (_, Decoder::Image) => Ok(Brush::Image(&self.tokenizer)),
+            (None, Networks::Best) | (_, Networks::Image) => Ok(Brush::Image(&self.tokenizer)),
         }
     }
 

@@ -96,7 +96,7 @@ impl VideoCodec {
             let mut file = Writing::new(out, &header, grid.len())?;
             file.side(&side)?;
             let grouped = Grouped { seconds: options.gop_seconds, levels: choosing.rung.levels };
-            Analysts::new(self).groups(source, &shape, Vec::new(), grouped, |gop| {
+            Analysts::new(self, options.encoder)?.groups(source, &shape, Vec::new(), grouped, |gop| {
                 if coders.is_full()
                     && let Some(coded) = coders.take()
                 {
@@ -122,7 +122,7 @@ impl VideoCodec {
         options: &EncodeOptions,
     ) -> Result<Encoded> {
         let mut source = Ahead::new(source)?;
-        let analysts = Analysts::new(self);
+        let analysts = Analysts::new(self, options.encoder)?;
         let Suggestion { eighths, rung: first, factor, known } =
             self.suggest(&analysts, &source, wanted_bpp(source.info(), options.target), options)?;
         let shape = &shape_of(source.info(), eighths);
@@ -218,7 +218,7 @@ impl VideoCodec {
         };
         self.each_group(choose, |workers| {
             let grouped = Grouped { seconds: options.gop_seconds, levels: choosing.rung.levels };
-            Analysts::new(self).groups(source, &shape, Vec::new(), grouped, |gop| {
+            Analysts::new(self, options.encoder)?.groups(source, &shape, Vec::new(), grouped, |gop| {
                 if workers.is_full()
                     && let Some(done) = workers.take()
                 {

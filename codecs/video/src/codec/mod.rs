@@ -27,7 +27,7 @@ pub use base::{Judge, Switched};
 pub use decode::{Decoded, GopTokens};
 pub use encode::Encoded;
 pub use inspect::{Inspection, inspect};
-pub use options::{CodecOptions, DecodeOptions, Decoder, EncodeOptions, Target};
+pub use options::{CodecOptions, DecodeOptions, EncodeOptions, Networks, Target};
 pub use reduce::{Clusters, Codebook, Latents, MOST_CLUSTERS, Reduced};
 pub use tally::Tally;
 
@@ -58,10 +58,10 @@ impl VideoCodec {
         &self.pack
     }
 
-    /// Adds a frame decoder that was trained for the codec's pack; takes the place of one that was added before. Needs no ONNX Runtime yet.
+    /// Adds a frame pack, a decoder and maybe an encoder, that was trained for the codec's pack; takes the place of one that was added before. Needs no ONNX Runtime yet.
     ///
     /// # Errors
-    /// [`Error::PackMismatch`] if it is for another pack or no frame decoder, [`Error::Pack`] if its numbers are not those of the codec's pack,
+    /// [`Error::PackMismatch`] if it is for another pack or no frame pack, [`Error::Pack`] if its numbers are not those of the codec's pack,
     /// [`Error::Image`] if it is damaged.
     pub fn add(&mut self, pack: &Pack) -> Result<()> {
         if pack.adds_to(self.pack.hash8()) != Some(Addition::Video) {

@@ -39,6 +39,18 @@ pub enum Target {
     },
 }
 
+/// Whose networks see and paint frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Networks {
+    /// Those of the frame pack if the codec has one that can do it, else the image pack's.
+    #[default]
+    Best,
+    /// Those of the image pack, to which each frame is a picture by itself.
+    Image,
+    /// Those of a frame pack, see [`VideoCodec::add`](super::VideoCodec::add).
+    Video,
+}
+
 /// How a video is encoded.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EncodeOptions {
@@ -52,11 +64,20 @@ pub struct EncodeOptions {
     pub effort: u8,
     /// Whether tokens stay where that is cheaper than what it costs in distortion. Default: yes; no is for comparison.
     pub sticky: bool,
+    /// Whose encoder sees the frames. Files say nothing of it. Default: the frame pack's if it has one.
+    pub encoder: Networks,
 }
 
 impl Default for EncodeOptions {
     fn default() -> Self {
-        Self { target: Target::Quality(50.0), eighths: None, gop_seconds: 4.0, effort: 5, sticky: true }
+        Self {
+            target: Target::Quality(50.0),
+            eighths: None,
+            gop_seconds: 4.0,
+            effort: 5,
+            sticky: true,
+            encoder: Networks::Best,
+        }
     }
 }
 
@@ -87,18 +108,6 @@ impl EncodeOptions {
     }
 }
 
-/// Which network paints frames.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Decoder {
-    /// The frame decoder if the codec has one, else the image pack's.
-    #[default]
-    Best,
-    /// The image pack's decoder, which paints each frame by itself.
-    Image,
-    /// A frame decoder, see [`VideoCodec::add`](super::VideoCodec::add).
-    Video,
-}
-
 /// How a file is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct DecodeOptions {
@@ -108,8 +117,8 @@ pub struct DecodeOptions {
     pub salvage: bool,
     /// Only the frames that are shown between two times in seconds, the end left out: from the one that is shown at the first.
     pub span: Option<(f64, f64)>,
-    /// Which network paints frames.
-    pub decoder: Decoder,
+    /// Whose decoder paints frames.
+    pub decoder: Networks,
     /// Paint every frame whole instead of what changed of it: for comparison, the frames are the same up to rounding.
     pub whole_frames: bool,
 }

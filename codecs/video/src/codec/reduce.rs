@@ -247,7 +247,7 @@ fn gcd(a: u64, b: u64) -> u64 {
 }
 
 impl VideoCodec {
-    /// The latents of all frames of a source, at `eighths` of its sides, full size where `None`.
+    /// The latents of all frames of a source, at `eighths` of its sides, full size where `None`; [`Networks::Best`](super::Networks::Best) see them.
     ///
     /// # Errors
     /// Those of the source; [`Error::Image`] if ONNX Runtime is missing or fails; [`Error::Video`] if the temporary file fails.
@@ -258,7 +258,7 @@ impl VideoCodec {
         let (width, height) = shape.coded();
         let mut store = Store::new()?;
         let grouped = Grouped { seconds: options.gop_seconds, levels: 1 };
-        Analysts::new(self).groups(source, &shape, Vec::new(), grouped, |gop| store.put(&gop))?;
+        Analysts::new(self, options.encoder)?.groups(source, &shape, Vec::new(), grouped, |gop| store.put(&gop))?;
         let (grid, dim) = (self.tokenizer.grid(width, height), self.tokenizer.codebook().dim());
         Ok((Latents { store, grid, dim }, shape))
     }

@@ -22,7 +22,7 @@ const SALVAGE: DecodeOptions = DecodeOptions {
     },
     salvage: true,
     span: None,
-    decoder: tessera_video::Decoder::Best,
+    decoder: tessera_video::Networks::Best,
     whole_frames: false,
 };
 

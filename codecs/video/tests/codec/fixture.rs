@@ -1,8 +1,11 @@
 //! One codec for all tests of a process, and videos made of photos.
 
+use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
+use sha2::{Digest, Sha256};
 use tessera_core::container::Modality;
 use tessera_image::{IoLimits, Metadata, Picture, io};
 use tessera_models::{Pack, Store};
@@ -27,6 +30,40 @@ pub fn pack() -> Arc<Pack> {
         None => Store::standard(None).default_for(Modality::Image),
     };
     pack.expect("these tests need an image pack: install one, or name it in TESSERA_TEST_PACK")
+}
+
+/// A frame pack of graphs so small that one can say what they do: a decoder that is a 5x5 convolution over both latents, and an encoder of that name.
+pub fn frame_pack(base: [u8; 8], margin: u32, encoder: Option<&str>) -> Pack {
+    let folder = tempfile::tempdir().unwrap();
+    let hex = |bytes: &[u8]| {
+        bytes.iter().fold(String::new(), |mut text, byte| {
+            write!(text, "{byte:02x}").unwrap();
+            text
+        })
+    };
+    let mut manifest = format!(
+        "format = 1\nid = \"test-video\"\nversion = \"1\"\nmodality = \"video\"\nlicence = \"MIT\"\nsummary = \"For tests.\"\ncard = \"CARD.md\"\n\
+         [video]\nbase = \"{}\"\nstride = 16\ndim = 16\ndepth = 12\nmargin = {margin}\ntrunk = \"trunk.onnx\"\nhead = \"head.onnx\"\ndouble = \"head-double.onnx\"\n",
+        hex(&base)
+    );
+    encoder.iter().for_each(|name| writeln!(manifest, "encoder = \"{name}\"").unwrap());
+    let graphs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/additions");
+    let parts = ["trunk.onnx", "head.onnx", "head-double.onnx"]
+        .into_iter()
+        .chain(encoder)
+        .map(|name| (name, std::fs::read(graphs.join(name)).unwrap()));
+    let parts: BTreeMap<_, _> = parts.chain([("CARD.md", b"# for tests".to_vec())]).collect();
+    for (name, data) in parts {
+        let digest = hex(&Sha256::digest(&data));
+        write!(manifest, "[[part]]\nfile = \"{name}\"\nbytes = {}\nsha256 = \"{digest}\"\n", data.len()).unwrap();
+        std::fs::write(folder.path().join(name), data).unwrap();
+    }
+    std::fs::write(folder.path().join("pack.toml"), manifest).unwrap();
+    let pack = Pack::open(folder.path()).unwrap();
+    pack.verify().unwrap();
+    // The folder may go only when all is read, so it stays.
+    let _ = folder.keep();
+    pack
 }
 
 pub fn photo(name: &str) -> Picture {

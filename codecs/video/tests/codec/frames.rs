@@ -1,7 +1,7 @@
 //! Frames go in and come back, each at its time.
 
 use tessera_core::Rung;
-use tessera_video::{DecodeOptions, EncodeOptions, Error, Target, inspect};
+use tessera_video::{DecodeOptions, EncodeOptions, Error, Networks, Target, inspect};
 
 use crate::fixture::*;
 
@@ -11,6 +11,7 @@ const FINE: EncodeOptions = EncodeOptions {
     gop_seconds: 4.0,
     effort: 2,
     sticky: true,
+    encoder: Networks::Best,
 };
 
 #[test]

@@ -10,5 +10,6 @@ mod frames;
 mod keep;
 mod painting;
 mod rates;
+mod seeing;
 mod sticky;
 mod tokens;

@@ -1,7 +1,7 @@
 //! What stands still costs little and does not flicker.
 
 use tessera_core::Rung;
-use tessera_video::{DecodeOptions, EncodeOptions, Target};
+use tessera_video::{DecodeOptions, EncodeOptions, Networks, Target};
 
 use crate::fixture::*;
 
@@ -11,6 +11,7 @@ const USUAL: EncodeOptions = EncodeOptions {
     gop_seconds: 4.0,
     effort: 4,
     sticky: true,
+    encoder: Networks::Best,
 };
 
 /// The mean squared change of the coding error from frame to frame in the part that stands still.
