@@ -276,7 +276,7 @@ impl Encode {
     /// For a single file, an option that does nothing is a mistake.
     fn refuse_options_of_others(&self, kind: Kind) -> Result<()> {
         use Kind::{Picture, Shape, Sound, Video};
-        let options: [(&str, bool, &[Kind]); 18] = [
+        let options: [(&str, bool, &[Kind]); 19] = [
             ("--quality", self.quality.is_some(), &[Picture, Video, Shape]),
             ("--bpp", self.bpp.is_some(), &[Picture, Video]),
             ("--size", self.size.is_some(), &[Picture, Video, Shape]),
