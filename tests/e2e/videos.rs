@@ -209,6 +209,26 @@ fn what_shows_nothing_new_is_left_out_and_held() {
 }
 
 #[test]
+fn frames_are_painted_by_the_frame_pack_unless_told_otherwise() {
+    let out = folder();
+    let path = |name: &str| out.path().join(name);
+    door(&path("a.y4m"), 3, |_| None);
+    succeeds(tessera(["encode", "-q", "30", "--encoder", "image", "-o"]).arg(path("a.tsr")).arg(path("a.y4m")));
+    let decoded = |decoder: &[&str]| {
+        let back = path("back.y4m");
+        succeeds(tessera(["decode", "--force", "-o"]).arg(&back).arg(path("a.tsr")).args(decoder));
+        fs::read(back).unwrap()
+    };
+    let [usual, video, image] = [&[][..], &["--decoder", "video"], &["--decoder", "image"]].map(decoded);
+    assert!(usual == video && usual != image && usual.len() == image.len());
+    for [command, ending] in [["encode", "tsr"], ["tokens", "npy"]] {
+        let to = path(&format!("x.{ending}"));
+        fails(tessera([command, "--encoder", "image", "-o"]).arg(to).arg(sample("speech.flac")), 2, "--encoder");
+    }
+    fails(tessera(["tokens", "--encoder", "image", "-o"]).arg(path("x.npy")).arg(path("a.tsr")), 2, "--encoder");
+}
+
+#[test]
 fn tokens_of_a_video_are_those_of_its_file() {
     let out = folder();
     let path = |name: &str| out.path().join(name);
