@@ -102,7 +102,7 @@ def main():
     parts = {}
     for key, (file, part, shapes, output) in graphs.items():
         model = graph(part, shapes, output)
-        errors = weights.shrink(model, last=args.kind == "masked")
+        errors = weights.shrink(model, last=args.kind == "masked", bits=6 if key == "encoder" else 8)
         section[key], parts[file] = file, model.SerializeToString()
         print(f"{file}: {len(parts[file])} bytes, worst relative weight error {max(errors.values(), default=0):.4f}")
     parts["MODEL_CARD.md"] = args.card.read_bytes()

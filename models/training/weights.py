@@ -13,18 +13,18 @@ from onnx import helper, numpy_helper
 from safetensors.torch import load, save
 
 
-def shrink(model: onnx.ModelProto, last: bool = False) -> dict[str, float]:
-    """Replaces the weights of convolutions and linear layers, with `last` of the last one too, by int8 with per-channel scales, in place;
-    returns the relative error of each."""
+def shrink(model: onnx.ModelProto, last: bool = False, bits: int = 8) -> dict[str, float]:
+    """Replaces the weights of convolutions and linear layers, with `last` of the last one too, by integers of that many bits (stored as int8, which compress to
+    about as many) with per-channel scales, in place; returns the relative error of each."""
+    most = 2 ** (bits - 1) - 1
     layers = [n for n in model.graph.node if n.op_type in ("Conv", "Gemm")]
     initialisers = {t.name: t for t in model.graph.initializer}
     errors, nodes = {}, []
     for node in layers[1 : None if last else -1]:
         name = node.input[1]
         weight = numpy_helper.to_array(initialisers[name]).astype(np.float32)
-        scale = (np.abs(weight).reshape(len(weight), -1).max(1) / 127).clip(1e-12).astype(np.float32)
-        column = scale.reshape(-1, *[1] * (weight.ndim - 1))
-        whole = np.clip(np.rint(weight / column), -127, 127).astype(np.int8)
+        column, whole = to_integers(weight, most)
+        scale = column.reshape(-1)
         errors[name] = float(np.linalg.norm(whole * column - weight) / np.linalg.norm(weight))
         model.graph.initializer.remove(initialisers[name])
         model.graph.initializer.extend([
@@ -46,6 +46,18 @@ def shrink(model: onnx.ModelProto, last: bool = False) -> dict[str, float]:
         node.doc_string = ""
     onnx.checker.check_model(model)
     return errors
+
+
+def to_integers(weight: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Per-channel scales and integers up to `most`; where those are few, scales that cut off the greatest weights are tried too."""
+    channels = weight.reshape(len(weight), -1)
+    found, least = np.zeros((len(weight), 1), np.float32), np.full((len(weight), 1), np.inf)
+    for share in (1.0,) if most > 100 else (1.0, 0.9, 0.8, 0.7):
+        scale = (np.abs(channels).max(1, keepdims=True) * share / most).clip(1e-12).astype(np.float32)
+        error = np.square(np.clip(np.rint(channels / scale), -most, most) * scale - channels).sum(1, keepdims=True)
+        found, least = np.where(error < least, scale, found), np.minimum(error, least)
+    whole = np.clip(np.rint(channels / found), -most, most).astype(np.int8)
+    return found.reshape(-1, *[1] * (weight.ndim - 1)), whole.reshape(weight.shape)
 
 
 def codebook(state: dict, levels: int) -> bytes:
