@@ -5,7 +5,7 @@
     python export_addition.py --kind masked --weights work/masked/out/weights.safetensors --card packs/image-f16-masked.md
         --id image-f16-masked-1 --version 1.0.0 --archive ../packs/image-f16-masked.tpack
     python export_addition.py --kind video --weights work/video/out/weights.safetensors --encoder work/encoder/out/weights.safetensors
-        --card packs/video-f16.md --id video-f16-1 --version 1.0.0 --archive ../packs/video-f16.tpack
+        --card packs/video-f16.md --id video-f16-3 --version 3.0.0 --archive ../packs/video-f16.tpack
 """
 
 import argparse
