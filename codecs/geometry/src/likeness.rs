@@ -48,10 +48,12 @@ impl Original {
 
     pub fn compared(&self, other: &Mesh) -> Likeness {
         let one_way = |samples: &Samples, surface: &Surface| {
-            let far = |point| surface.nearest(point).map_or(1.0, |nearest| nearest.squared.sqrt() / self.diagonal);
+            let nearest = surface.nearest(&samples.points);
             let count = samples.points.len().max(1) as f64;
-            let add = |(sum, near): (f64, f64), far: f64| (sum + far / count, near + f64::from(far <= NEAR) / count);
-            samples.points.iter().map(|&point| far(point)).fold((0.0, 0.0), add)
+            // What is nowhere is as far as can be.
+            let nowhere = (samples.points.len() - nearest.len()) as f64 / count;
+            let far = nearest.iter().map(|nearest| nearest.squared.sqrt() / self.diagonal);
+            far.fold((nowhere, 0.0), |(sum, near), far| (sum + far / count, near + f64::from(far <= NEAR) / count))
         };
         let (there, covered) = one_way(&self.samples, &Surface::new(&other.positions, &other.faces));
         let (back, right) = one_way(&Samples::new(&other.positions, &other.faces, SAMPLES / 2), &self.surface);

@@ -62,8 +62,7 @@ pub(super) fn fitted(mesh: &mut Mesh, samples: &Samples, rounds: usize) {
     for _ in 0..rounds {
         let surface = Surface::new(&mesh.positions, &mesh.faces);
         let mut pull = vec![([0.0f64; 3], STAY); mesh.positions.len()];
-        for &point in &samples.points {
-            let Some(nearest) = surface.nearest(point) else { continue };
+        for (&point, nearest) in samples.points.iter().zip(surface.nearest(&samples.points)) {
             let corners = mesh.faces[nearest.face];
             let mut missing = point;
             for (&corner, weight) in corners.iter().zip(nearest.weights) {
