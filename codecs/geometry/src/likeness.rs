@@ -2,11 +2,18 @@
 
 use std::cmp::Ordering;
 
+use rayon::prelude::*;
+
+use crate::error::Result;
 use crate::shape::{Bounds, Mesh};
 use crate::triangles::{Samples, Surface};
 
 /// Points by which surfaces are compared.
 const SAMPLES: usize = 10_000;
+/// Points that are enough to tell which of many are worth comparing.
+const FEW: usize = 1500;
+/// Surfaces that are worth it.
+const FINALISTS: usize = 5;
 /// A distance that is near, in diagonals: that of the field's F-score.
 const NEAR: f64 = 0.01;
 /// F-scores that differ by less are equal.
@@ -16,6 +23,7 @@ const EQUAL: f64 = 0.0005;
 pub(crate) struct Original {
     surface: Surface,
     pub samples: Samples,
+    few: Samples,
     /// Of its bounds.
     pub diagonal: f64,
 }
@@ -27,6 +35,13 @@ pub(crate) struct Likeness {
     pub error: f64,
     /// Harmonic mean of the shares of either surface that are near the other.
     pub f_score: f64,
+}
+
+/// A candidate with its mesh.
+pub(crate) struct Seen<T> {
+    pub of: T,
+    pub mesh: Mesh,
+    pub likeness: Likeness,
 }
 
 impl Likeness {
@@ -42,11 +57,34 @@ impl Original {
         Self {
             surface: Surface::new(&mesh.positions, &mesh.faces),
             samples: Samples::new(&mesh.positions, &mesh.faces, SAMPLES),
+            few: Samples::new(&mesh.positions, &mesh.faces, FEW),
             diagonal: Bounds::of(&mesh.positions).map_or(0.0, |bounds| bounds.diagonal()).max(f64::MIN_POSITIVE),
         }
     }
 
     pub fn compared(&self, other: &Mesh) -> Likeness {
+        self.compared_at(&self.samples, other)
+    }
+
+    /// The meshes of candidates, and how like the original they are by a few points of each.
+    pub fn glanced<T: Send>(&self, candidates: Vec<T>, mesh: impl Fn(&T) -> Result<Mesh> + Sync) -> Result<Vec<Seen<T>>> {
+        let glance = |of: T| {
+            let mesh = mesh(&of)?;
+            let likeness = self.compared_at(&self.few, &mesh);
+            Ok(Seen { of, mesh, likeness })
+        };
+        candidates.into_par_iter().map(glance).collect()
+    }
+
+    /// The one that is most like the original by all points, of those that are by a few; `None` for none.
+    pub fn best<T: Send>(&self, mut seen: Vec<Seen<T>>) -> Option<Seen<T>> {
+        seen.sort_by(|a, b| a.likeness.order(&b.likeness));
+        seen.truncate(FINALISTS);
+        seen.par_iter_mut().for_each(|seen| seen.likeness = self.compared(&seen.mesh));
+        seen.into_iter().min_by(|a, b| a.likeness.order(&b.likeness))
+    }
+
+    fn compared_at(&self, samples: &Samples, other: &Mesh) -> Likeness {
         let one_way = |samples: &Samples, surface: &Surface| {
             let nearest = surface.nearest(&samples.points);
             let count = samples.points.len().max(1) as f64;
@@ -55,8 +93,8 @@ impl Original {
             let far = nearest.iter().map(|nearest| nearest.squared.sqrt() / self.diagonal);
             far.fold((nowhere, 0.0), |(sum, near), far| (sum + far / count, near + f64::from(far <= NEAR) / count))
         };
-        let (there, covered) = one_way(&self.samples, &Surface::new(&other.positions, &other.faces));
-        let (back, right) = one_way(&Samples::new(&other.positions, &other.faces, SAMPLES / 2), &self.surface);
+        let (there, covered) = one_way(samples, &Surface::new(&other.positions, &other.faces));
+        let (back, right) = one_way(&Samples::new(&other.positions, &other.faces, samples.points.len() / 2), &self.surface);
         let shares = covered + right;
         let f_score = if shares > 0.0 { 2.0 * covered * right / shares } else { 0.0 };
         Likeness { error: there + back, f_score }

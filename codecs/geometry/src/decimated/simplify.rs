@@ -17,13 +17,13 @@ pub(super) enum Until {
     Error(f32),
 }
 
-/// Fewer faces of a mesh without duplicate positions. Small parts vanish only if there are too many faces else.
+/// Fewer faces of a mesh without duplicate positions. Small parts vanish, and sheets that touch may grow together, only if there are too many faces else.
 pub(super) fn simplified(mesh: &Mesh, until: Until) -> Mesh {
     match until {
         Until::Faces(faces) => {
             let kept = collapsed(mesh, faces, f32::MAX, SimplifyOptions::None);
             match kept.faces.len() > faces + faces / 8 {
-                true => collapsed(mesh, faces, f32::MAX, SimplifyOptions::Prune),
+                true => pruned(mesh, faces),
                 false => kept,
             }
         }
@@ -31,9 +31,10 @@ pub(super) fn simplified(mesh: &Mesh, until: Until) -> Mesh {
     }
 }
 
-/// Fewer faces of a mesh without duplicate positions; small parts may vanish.
+/// Fewer faces of a mesh without duplicate positions; small parts may vanish, and sheets that touch may grow together. Vertices where they do would
+/// stay else: where there are many, all the parts between them would vanish before the last of their faces.
 pub(super) fn pruned(mesh: &Mesh, faces: usize) -> Mesh {
-    collapsed(mesh, faces, f32::MAX, SimplifyOptions::Prune)
+    collapsed(mesh, faces, f32::MAX, SimplifyOptions::Prune | SimplifyOptions::Permissive)
 }
 
 fn collapsed(mesh: &Mesh, faces: usize, error: f32, options: SimplifyOptions) -> Mesh {
