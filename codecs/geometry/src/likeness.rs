@@ -16,6 +16,8 @@ const FEW: usize = 1500;
 const FINALISTS: usize = 5;
 /// A distance that is near, in diagonals: that of the field's F-score.
 const NEAR: f64 = 0.01;
+/// An F-score at which a surface is as near as can be told.
+pub(crate) const ALL_NEAR: f64 = 0.9995;
 /// F-scores that differ by less are equal.
 const EQUAL: f64 = 0.0005;
 
@@ -67,7 +69,11 @@ impl Original {
     }
 
     /// The meshes of candidates, and how like the original they are by a few points of each.
-    pub fn glanced<T: Send>(&self, candidates: Vec<T>, mesh: impl Fn(&T) -> Result<Mesh> + Sync) -> Result<Vec<Seen<T>>> {
+    pub fn glanced<T: Send>(
+        &self,
+        candidates: Vec<T>,
+        mesh: impl Fn(&T) -> Result<Mesh> + Sync,
+    ) -> Result<Vec<Seen<T>>> {
         let glance = |of: T| {
             let mesh = mesh(&of)?;
             let likeness = self.compared_at(&self.few, &mesh);
@@ -94,9 +100,36 @@ impl Original {
             far.fold((nowhere, 0.0), |(sum, near), far| (sum + far / count, near + f64::from(far <= NEAR) / count))
         };
         let (there, covered) = one_way(samples, &Surface::new(&other.positions, &other.faces));
-        let (back, right) = one_way(&Samples::new(&other.positions, &other.faces, samples.points.len() / 2), &self.surface);
+        let (back, right) =
+            one_way(&Samples::new(&other.positions, &other.faces, samples.points.len() / 2), &self.surface);
         let shares = covered + right;
         let f_score = if shares > 0.0 { 2.0 * covered * right / shares } else { 0.0 };
         Likeness { error: there + back, f_score }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_best_of_many_is_the_one_that_is_least_moved() {
+        let corners = (0..8).map(|n| [n & 1, n >> 1 & 1, n >> 2].map(|x| x as f32)).collect();
+        let sides = [[0, 2, 3, 1], [4, 5, 7, 6], [0, 1, 5, 4], [2, 6, 7, 3], [0, 4, 6, 2], [1, 3, 7, 5]];
+        let faces = sides.into_iter().flat_map(|[a, b, c, d]| [[a, b, c], [a, c, d]]).collect();
+        let cube = Mesh { positions: corners, faces, ..Mesh::default() };
+        let original = Original::new(&cube);
+        let moved = |&by: &f32| {
+            let positions = cube.positions.iter().map(|place| place.map(|x| x + by)).collect();
+            Ok(Mesh { positions, ..cube.clone() })
+        };
+        let seen = original.glanced(vec![0.3, -0.2, 0.02, 0.1, -0.01, 0.05, 0.4, 0.015], moved).unwrap();
+        let best = original.best(seen).unwrap();
+        assert_eq!(best.of, -0.01);
+        assert_eq!(best.likeness, original.compared(&best.mesh));
+        assert!(original.best(Vec::<Seen<f32>>::new()).is_none());
+        let nothing = original.compared(&Mesh::default());
+        assert_eq!((nothing.f_score, nothing.error > 0.9), (0.0, true));
     }
 }

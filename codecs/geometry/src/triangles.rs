@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-type Place = [f64; 3];
+/// A point in the mesh's units.
+pub(crate) type Place = [f64; 3];
 
 /// Most triangles of a box that is not divided further.
 const LEAF: usize = 2;

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::simplify::{Until, fitted, simplified};
 use super::{LATTICE, Payload, decode, encode_faces};
 use crate::error::{Error, Result};
-use crate::likeness::{Likeness, Original};
+use crate::likeness::{ALL_NEAR, Likeness, Original};
 use crate::shape::Mesh;
 
 /// Steps that are tried: away from the surface, as parts of the mean edge, and along it, in sixteenths of that. Equal ones keep to a lattice, which
@@ -26,14 +26,18 @@ const STEPS: [(f64, u8); 9] = [
 ];
 /// Rounds of fitting.
 const ROUNDS: usize = 3;
+/// Points that a face is fitted to; the fewer points there are, the more rounds are made with them,
+const FACE_POINTS: usize = 16;
+/// up to twice as many.
+const LEAST_POINTS: usize = 5000;
 /// Each number of faces that is tried is so much more than the one before.
-const MORE: f64 = 1.04;
+const MORE: f64 = 1.02;
 /// A part of the budget that is left without another try.
-const SLACK: f64 = 0.02;
+const SLACK: f64 = 0.01;
 /// Tries to meet a budget by how bytes grow with faces; after them the middle of what is left is tried.
 const TRIES: usize = 4;
-/// Meshes of each pair of steps that are compared with the original: of those that are there anyway, the one with the most faces that fit and the next.
-const FEWER: usize = 6;
+/// Meshes of each pair of steps that are compared with the original: the one with the most faces that fit and the next.
+const FEWER: usize = 12;
 /// Bits a face takes, to begin with.
 const FACE_BITS: f64 = 9.0;
 /// Faces that are left of the smallest mesh.
@@ -83,7 +87,7 @@ fn within_error(whole: &Mesh, error: f64) -> Result<Coded> {
         mesh = simplified(whole, Until::Faces(LEAST));
     }
     let rounds = if mesh.faces.len() < whole.faces.len() { ROUNDS } else { 0 };
-    fitted(&mut mesh, &original.samples, rounds);
+    fitted(&mut mesh, &original.samples.points, rounds);
     coded(&original, encode_faces(&mesh, step, 32)?)
 }
 
@@ -101,17 +105,25 @@ fn within_bytes(whole: Mesh, bytes: usize) -> Result<Coded> {
         fits.make(wanted);
         trials.par_iter_mut().try_for_each(|trial| trial.take(&fits))?;
     }
-    // A surface of a few faces less may be the nearer one.
-    let near = |trial: &Trial| {
-        let (steps, made) = (trial.steps, trial.best.map_or(0..0, |(n, _)| 0..n + 1));
-        let made = fits.made.range(made).rev().filter(|(_, mesh)| !mesh.faces.is_empty());
-        made.take(FEWER).map(move |(_, mesh)| (steps, mesh)).collect::<Vec<_>>()
+    let glanced = |fits: &Fits, fewer| -> Result<_> {
+        let meshes = trials.iter().flat_map(|trial| trial.fitting(fits, fewer));
+        let payloads: Vec<Payload> = meshes
+            .collect::<Vec<_>>()
+            .into_par_iter()
+            .map(|(steps, mesh)| encode_at(mesh, steps))
+            .collect::<Result<_>>()?;
+        let fitting = payloads.into_iter().filter(|payload| payload.bytes.len() <= bytes).collect();
+        original.glanced(fitting, |payload| decode(&payload.bytes, payload.faces))
     };
-    let near: Vec<_> = trials.iter().flat_map(near).collect();
-    let payloads: Vec<Payload> =
-        near.into_par_iter().map(|(steps, mesh)| encode_at(mesh, steps)).collect::<Result<_>>()?;
-    let fitting = payloads.into_iter().filter(|payload| payload.bytes.len() <= bytes).collect();
-    let seen = original.glanced(fitting, |payload| decode(&payload.bytes, payload.faces))?;
+    let mut seen = glanced(&fits, 1)?;
+    if seen.iter().all(|seen| seen.likeness.f_score < ALL_NEAR) {
+        // How near a few triangles are is much a matter of luck: a surface of fewer faces may be the nearer one.
+        let places = || trials.iter().filter_map(|trial| Some(trial.best?.0));
+        if let (Some(least), Some(most)) = (places().min(), places().max()) {
+            fits.make((least.saturating_sub(FEWER)..most + 1).collect());
+        }
+        seen = glanced(&fits, FEWER)?;
+    }
     let best = original.best(seen);
     let best = best.ok_or_else(|| Error::shape(format!("the mesh does not fit {bytes} bytes; ask for more")))?;
     let mut best = Coded::new(best.of, &best.mesh, best.likeness, &original);
@@ -201,8 +213,12 @@ impl<'a> Fits<'a> {
     fn fit(&self, faces: usize) -> Mesh {
         let start = self.ladder.iter().rev().find(|mesh| mesh.faces.len() >= 2 * faces).unwrap_or(&self.ladder[0]);
         let mut mesh = simplified(start, Until::Faces(faces));
-        let rounds = if mesh.faces.len() < self.ladder[0].faces.len() { ROUNDS } else { 0 };
-        fitted(&mut mesh, &self.original.samples, rounds);
+        if mesh.faces.len() < self.ladder[0].faces.len() {
+            let points = &self.original.samples.points;
+            let wanted = (FACE_POINTS * faces).max(LEAST_POINTS).min(points.len());
+            let few: Vec<_> = (0..wanted).map(|n| points[n * points.len() / wanted]).collect();
+            fitted(&mut mesh, &few, ROUNDS * points.len() / wanted.max(1));
+        }
         mesh
     }
 }
@@ -229,6 +245,13 @@ impl Trial {
     /// The place of the number of faces to try.
     fn wanted(&self) -> Option<usize> {
         (!self.open.is_empty()).then_some(self.next)
+    }
+
+    /// What was made of the most faces that fit, and of the numbers before it, so many in all, with the steps.
+    fn fitting<'a>(&self, fits: &'a Fits, count: usize) -> impl Iterator<Item = ((f64, u8), &'a Mesh)> {
+        let (steps, end) = (self.steps, self.best.map_or(0, |(n, _)| n + 1));
+        let made = fits.made.range(..end).rev().map(|(_, mesh)| mesh);
+        made.filter(|mesh| !mesh.faces.is_empty()).take(count).map(move |mesh| (steps, mesh))
     }
 
     /// Tries what was wanted.

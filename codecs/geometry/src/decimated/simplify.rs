@@ -3,7 +3,7 @@
 use meshopt::SimplifyOptions;
 
 use crate::shape::Mesh;
-use crate::triangles::{Samples, Surface};
+use crate::triangles::{Place, Surface};
 
 /// How strongly a vertex stays where it was, in samples.
 const STAY: f64 = 0.3;
@@ -59,11 +59,11 @@ fn collapsed(mesh: &Mesh, faces: usize, error: f32, options: SimplifyOptions) ->
 
 /// Moves the vertices so that the surface lies as near to samples of the original as it can: each sample pulls the corners of the face
 /// nearest to it towards itself.
-pub(super) fn fitted(mesh: &mut Mesh, samples: &Samples, rounds: usize) {
+pub(super) fn fitted(mesh: &mut Mesh, points: &[Place], rounds: usize) {
     for _ in 0..rounds {
         let surface = Surface::new(&mesh.positions, &mesh.faces);
         let mut pull = vec![([0.0f64; 3], STAY); mesh.positions.len()];
-        for (&point, nearest) in samples.points.iter().zip(surface.nearest(&samples.points)) {
+        for (&point, nearest) in points.iter().zip(surface.nearest(points)) {
             let corners = mesh.faces[nearest.face];
             let mut missing = point;
             for (&corner, weight) in corners.iter().zip(nearest.weights) {
@@ -84,6 +84,31 @@ pub(super) fn fitted(mesh: &mut Mesh, samples: &Samples, rounds: usize) {
             for axis in 0..3 {
                 position[axis] += (sum[axis] / total) as f32;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A sheet of which every other triangle faces the other way, so that simplification takes each vertex for one where surfaces meet.
+    fn checkered() -> Mesh {
+        const SIDE: u32 = 40;
+        let place = |n: u32| [n % SIDE, n / SIDE].map(|x| x as f32);
+        let positions = (0..SIDE * SIDE).map(place).map(|[x, y]| [x, y, (x / 9.0).sin()]).collect();
+        let squares = (0..SIDE * (SIDE - 1)).filter(|n| n % SIDE != SIDE - 1);
+        let faces = squares.flat_map(|n| [[n, n + 1, n + SIDE], [n + 1, n + SIDE, n + SIDE + 1]]).collect();
+        Mesh { positions, faces, ..Mesh::default() }
+    }
+
+    #[test]
+    fn where_vertices_stick_there_are_as_many_faces_as_asked_for() {
+        let mesh = checkered();
+        assert!(collapsed(&mesh, 100, f32::MAX, SimplifyOptions::None).faces.len() > 1000);
+        for faces in [30, 100, 300] {
+            let found = simplified(&mesh, Until::Faces(faces)).faces.len();
+            assert!((faces / 2..=faces + faces / 8).contains(&found), "{found} faces for {faces}");
         }
     }
 }
