@@ -11,9 +11,9 @@ use crate::triangles::{Samples, Surface};
 /// Points by which surfaces are compared.
 const SAMPLES: usize = 10_000;
 /// Points that are enough to tell which of many are worth comparing.
-const FEW: usize = 1500;
+const FEW: usize = 2500;
 /// Surfaces that are worth it.
-const FINALISTS: usize = 5;
+const FINALISTS: usize = 8;
 /// A distance that is near, in diagonals: that of the field's F-score.
 const NEAR: f64 = 0.01;
 /// An F-score at which a surface is as near as can be told.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::simplify::{Until, fitted, simplified};
+use super::simplify::{Until, fit, simplified};
 use super::{LATTICE, Payload, decode, encode_faces};
 use crate::error::{Error, Result};
 use crate::likeness::{ALL_NEAR, Likeness, Original};
@@ -36,8 +36,8 @@ const MORE: f64 = 1.02;
 const SLACK: f64 = 0.01;
 /// Tries to meet a budget by how bytes grow with faces; after them the middle of what is left is tried.
 const TRIES: usize = 4;
-/// Meshes of each pair of steps that are compared with the original: the one with the most faces that fit and the next.
-const FEWER: usize = 12;
+/// Numbers of faces below and above the greatest that fits with certain steps whose meshes are compared with the original, too, where they fit.
+const AROUND: [usize; 2] = [9, 5];
 /// Bits a face takes, to begin with.
 const FACE_BITS: f64 = 9.0;
 /// Faces that are left of the smallest mesh.
@@ -87,7 +87,7 @@ fn within_error(whole: &Mesh, error: f64) -> Result<Coded> {
         mesh = simplified(whole, Until::Faces(LEAST));
     }
     let rounds = if mesh.faces.len() < whole.faces.len() { ROUNDS } else { 0 };
-    fitted(&mut mesh, &original.samples.points, rounds);
+    fit(&mut mesh, &original.samples.points, rounds);
     coded(&original, encode_faces(&mesh, step, 32)?)
 }
 
@@ -105,8 +105,8 @@ fn within_bytes(whole: Mesh, bytes: usize) -> Result<Coded> {
         fits.make(wanted);
         trials.par_iter_mut().try_for_each(|trial| trial.take(&fits))?;
     }
-    let glanced = |fits: &Fits, fewer| -> Result<_> {
-        let meshes = trials.iter().flat_map(|trial| trial.fitting(fits, fewer));
+    let glanced = |fits: &Fits, around| -> Result<_> {
+        let meshes = trials.iter().flat_map(|trial| trial.near(fits, around));
         let payloads: Vec<Payload> = meshes
             .collect::<Vec<_>>()
             .into_par_iter()
@@ -115,14 +115,11 @@ fn within_bytes(whole: Mesh, bytes: usize) -> Result<Coded> {
         let fitting = payloads.into_iter().filter(|payload| payload.bytes.len() <= bytes).collect();
         original.glanced(fitting, |payload| decode(&payload.bytes, payload.faces))
     };
-    let mut seen = glanced(&fits, 1)?;
+    let mut seen = glanced(&fits, [0; 2])?;
     if seen.iter().all(|seen| seen.likeness.f_score < ALL_NEAR) {
-        // How near a few triangles are is much a matter of luck: a surface of fewer faces may be the nearer one.
-        let places = || trials.iter().filter_map(|trial| Some(trial.best?.0));
-        if let (Some(least), Some(most)) = (places().min(), places().max()) {
-            fits.make((least.saturating_sub(FEWER)..most + 1).collect());
-        }
-        seen = glanced(&fits, FEWER)?;
+        // How near a few triangles are is much a matter of luck: a surface of fewer faces may be the nearer one, and one that is not fitted take fewer bytes.
+        fits.make(trials.iter().flat_map(|trial| trial.range(&fits, AROUND)).collect());
+        seen = glanced(&fits, AROUND)?;
     }
     let best = original.best(seen);
     let best = best.ok_or_else(|| Error::shape(format!("the mesh does not fit {bytes} bytes; ask for more")))?;
@@ -184,14 +181,20 @@ fn encode_at(mesh: &Mesh, (step, ratio): (f64, u8)) -> Result<Payload> {
     encode_faces(mesh, step * mean_edge(mesh), ratio)
 }
 
-/// Meshes of fewer faces, fitted to the original.
+/// A mesh of fewer faces, and what it becomes when its vertices are fitted to the original. That brings most surfaces nearer, but not what is thin.
+struct Fit {
+    plain: Mesh,
+    fitted: Mesh,
+}
+
+/// Meshes of fewer faces.
 struct Fits<'a> {
     ladder: &'a [Mesh],
     original: &'a Original,
     /// Numbers of faces that may be asked for.
     counts: Vec<usize>,
     /// What was made, by the place of its number.
-    made: BTreeMap<usize, Mesh>,
+    made: BTreeMap<usize, Fit>,
 }
 
 impl<'a> Fits<'a> {
@@ -206,20 +209,21 @@ impl<'a> Fits<'a> {
     /// Makes those that are missing.
     fn make(&mut self, mut wanted: BTreeSet<usize>) {
         wanted.retain(|n| !self.made.contains_key(n));
-        let made: Vec<(usize, Mesh)> = wanted.into_par_iter().map(|n| (n, self.fit(self.counts[n]))).collect();
+        let made: Vec<(usize, Fit)> = wanted.into_par_iter().map(|n| (n, self.fit(self.counts[n]))).collect();
         self.made.extend(made);
     }
 
-    fn fit(&self, faces: usize) -> Mesh {
+    fn fit(&self, faces: usize) -> Fit {
         let start = self.ladder.iter().rev().find(|mesh| mesh.faces.len() >= 2 * faces).unwrap_or(&self.ladder[0]);
-        let mut mesh = simplified(start, Until::Faces(faces));
-        if mesh.faces.len() < self.ladder[0].faces.len() {
+        let plain = simplified(start, Until::Faces(faces));
+        let mut fitted = plain.clone();
+        if plain.faces.len() < self.ladder[0].faces.len() {
             let points = &self.original.samples.points;
             let wanted = (FACE_POINTS * faces).max(LEAST_POINTS).min(points.len());
             let few: Vec<_> = (0..wanted).map(|n| points[n * points.len() / wanted]).collect();
-            fitted(&mut mesh, &few, ROUNDS * points.len() / wanted.max(1));
+            fit(&mut fitted, &few, ROUNDS * points.len() / wanted.max(1));
         }
-        mesh
+        Fit { plain, fitted }
     }
 }
 
@@ -247,17 +251,22 @@ impl Trial {
         (!self.open.is_empty()).then_some(self.next)
     }
 
-    /// What was made of the most faces that fit, and of the numbers before it, so many in all, with the steps.
-    fn fitting<'a>(&self, fits: &'a Fits, count: usize) -> impl Iterator<Item = ((f64, u8), &'a Mesh)> {
-        let (steps, end) = (self.steps, self.best.map_or(0, |(n, _)| n + 1));
-        let made = fits.made.range(..end).rev().map(|(_, mesh)| mesh);
-        made.filter(|mesh| !mesh.faces.is_empty()).take(count).map(move |mesh| (steps, mesh))
+    /// Places of numbers of faces, so many before and after the greatest that fits.
+    fn range(&self, fits: &Fits, [before, after]: [usize; 2]) -> Range<usize> {
+        self.best.map_or(0..0, |(n, _)| n.saturating_sub(before)..fits.counts.len().min(n + after + 1))
+    }
+
+    /// What was made of them, with the steps.
+    fn near<'a>(&self, fits: &'a Fits, around: [usize; 2]) -> impl Iterator<Item = ((f64, u8), &'a Mesh)> {
+        let steps = self.steps;
+        let made = fits.made.range(self.range(fits, around)).map(|(_, fit)| fit);
+        made.filter(|fit| !fit.plain.faces.is_empty()).flat_map(move |fit| [(steps, &fit.fitted), (steps, &fit.plain)])
     }
 
     /// Tries what was wanted.
     fn take(&mut self, fits: &Fits) -> Result<()> {
         let Some(n) = self.wanted() else { return Ok(()) };
-        let mesh = &fits.made[&n];
+        let mesh = &fits.made[&n].fitted;
         let mut share = f64::INFINITY;
         if !mesh.faces.is_empty() {
             let payload = encode_at(mesh, self.steps)?;

@@ -59,7 +59,7 @@ fn collapsed(mesh: &Mesh, faces: usize, error: f32, options: SimplifyOptions) ->
 
 /// Moves the vertices so that the surface lies as near to samples of the original as it can: each sample pulls the corners of the face
 /// nearest to it towards itself.
-pub(super) fn fitted(mesh: &mut Mesh, points: &[Place], rounds: usize) {
+pub(super) fn fit(mesh: &mut Mesh, points: &[Place], rounds: usize) {
     for _ in 0..rounds {
         let surface = Surface::new(&mesh.positions, &mesh.faces);
         let mut pull = vec![([0.0f64; 3], STAY); mesh.positions.len()];
