@@ -11,7 +11,7 @@ use crate::triangles::{Samples, Surface};
 /// Points by which surfaces are compared.
 const SAMPLES: usize = 10_000;
 /// Points that are enough to tell which of many are worth comparing.
-const FEW: usize = 2500;
+const FEW: usize = 2000;
 /// Surfaces that are worth it.
 const FINALISTS: usize = 8;
 /// A distance that is near, in diagonals: that of the field's F-score.
@@ -47,9 +47,9 @@ pub(crate) struct Seen<T> {
 }
 
 impl Likeness {
-    /// Orders what is better first: more of the surface near the original's, then a lesser distance.
+    /// Orders what is better first: more of the surface near the original's, unless all is, then a lesser distance.
     pub fn order(&self, other: &Self) -> Ordering {
-        let rank = |likeness: &Self| -((likeness.f_score / EQUAL).round() as i64);
+        let rank = |likeness: &Self| -((likeness.f_score.min(ALL_NEAR) / EQUAL).round() as i64);
         rank(self).cmp(&rank(other)).then(self.error.total_cmp(&other.error))
     }
 }

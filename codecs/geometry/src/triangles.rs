@@ -125,9 +125,10 @@ impl<'a> Search<'a> {
             return;
         }
         let half = range.start + range.len() / 2;
-        let mut halves = [(2 * node + 1, range.start..half), (2 * node + 2, half..range.end)]
-            .map(|(node, range)| (self.apart(node), node, range));
-        if halves[1].0 < halves[0].0 {
+        let (left, right) = (2 * node + 1, 2 * node + 2);
+        let (to_left, to_right) = (self.apart(left), self.apart(right));
+        let mut halves = [(to_left, left, range.start..half), (to_right, right, half..range.end)];
+        if to_right < to_left {
             halves.reverse();
         }
         for (apart, node, range) in halves {
@@ -140,7 +141,9 @@ impl<'a> Search<'a> {
     /// Squared distance of a box.
     fn apart(&self, node: usize) -> f64 {
         let [low, high] = &self.surface.boxes[node];
-        (0..3).map(|n| (low[n] - self.point[n]).max(self.point[n] - high[n]).max(0.0).powi(2)).sum()
+        let along = |n: usize| (low[n] - self.point[n]).max(self.point[n] - high[n]).max(0.0);
+        let apart = [along(0), along(1), along(2)];
+        dot(apart, apart)
     }
 }
 
@@ -172,8 +175,9 @@ pub(crate) fn places(positions: &[[f32; 3]], face: &[u32; 3]) -> [Place; 3] {
     face.map(|n| positions[n as usize].map(f64::from))
 }
 
-fn at(corners: &[Place; 3], weights: [f64; 3]) -> Place {
-    [0, 1, 2].map(|axis| (0..3).map(|n| corners[n][axis] * weights[n]).sum())
+fn at([a, b, c]: &[Place; 3], [s, t, u]: [f64; 3]) -> Place {
+    let along = |axis: usize| a[axis] * s + b[axis] * t + c[axis] * u;
+    [along(0), along(1), along(2)]
 }
 
 pub(crate) fn sub(a: Place, b: Place) -> Place {

@@ -24,12 +24,13 @@ const STEPS: [(f64, u8); 9] = [
     (0.14, LATTICE),
     (0.25, LATTICE),
 ];
-/// Rounds of fitting.
+/// Rounds of fitting, at least: with few points there are more.
 const ROUNDS: usize = 3;
-/// Points that a face is fitted to; the fewer points there are, the more rounds are made with them,
+/// Points of the original to fit a face to, and of how many in all at least.
 const FACE_POINTS: usize = 16;
-/// up to twice as many.
-const LEAST_POINTS: usize = 5000;
+const LEAST_POINTS: usize = 3000;
+/// Points of all rounds.
+const ROUND_POINTS: usize = 18_000;
 /// Each number of faces that is tried is so much more than the one before.
 const MORE: f64 = 1.02;
 /// A part of the budget that is left without another try.
@@ -221,7 +222,7 @@ impl<'a> Fits<'a> {
             let points = &self.original.samples.points;
             let wanted = (FACE_POINTS * faces).max(LEAST_POINTS).min(points.len());
             let few: Vec<_> = (0..wanted).map(|n| points[n * points.len() / wanted]).collect();
-            fit(&mut fitted, &few, ROUNDS * points.len() / wanted.max(1));
+            fit(&mut fitted, &few, (ROUND_POINTS / wanted.max(1)).max(ROUNDS));
         }
         Fit { plain, fitted }
     }
