@@ -1,23 +1,57 @@
-//! Meshes beside decimation and Draco at equal bytes: written files, both decoded, distances between surfaces.
+//! Meshes beside decimation and Draco: written files, both decoded, distances between surfaces. At equal bytes first; then the fewest bytes with which
+//! the opponent reaches the same F-score.
 //!
-//!     cargo run --release -p tessera-geometry --example meshes -- [--bytes 400,1000,2000,4000] SHAPE…
+//!     cargo run --release -p tessera-geometry --example meshes -- [--bytes 400,1000,2000,4000] [--pack PACK.tpack] SHAPE…
 //!
-//! The opponent takes triangles away with meshoptimizer, vertices moved to where they fit best, and codes the rest with `draco_encoder`
-//! (Debian package draco) at its best level; of the steps of 6 to 10 bits the one with the nearest surface that fits the bytes counts.
+//! With a geometry pack small files may hold tokens, as those of `tessera encode --size` do. The opponent takes triangles away with meshoptimizer,
+//! vertices moved to where they fit best, and codes the rest with `draco_encoder` (Debian package draco) at its best level and with positions of 5 to
+//! 10 bits: at equal bytes with those that have the best F-score, else with those that need the fewest bytes. An F-score from 0.999 on is as good as
+//! can be told: where both reach it at equal bytes, there is nothing to compare, and no more than that is asked of the opponent.
 
-use std::{error::Error, fs, path::Path, process::Command, time::Instant};
+use std::{collections::BTreeMap, error::Error, fs, path::Path, process::Command, sync::Arc, time::Instant};
 
+use tessera_core::container::GeometryTier;
 use tessera_geometry::{
-    DecodeOptions, EncodeOptions, Mesh, Shape, Target, decimated, decode, encode,
+    DecodeOptions, EncodeOptions, Mesh, Shape, SurfaceCodec, Target, decimated, decode_with, encode_with,
     io::{self, Format},
     metrics::surfaces::{Distances, compare},
 };
+use tessera_models::Pack;
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
+/// Bits of Draco's positions.
+const BITS: [u32; 6] = [7, 8, 6, 9, 10, 5];
+/// Each number of triangles that is tried is so much more than the one before.
+const MORE: f64 = 1.04;
+/// Numbers of triangles that are tried below the least that a bisection finds: F-scores do not quite grow with them.
+const BELOW: usize = 3;
+/// An F-score that is as good as can be told.
+const ALL_NEAR: f64 = 0.999;
+/// F-scores that differ by less are equal.
+const EQUAL: f64 = 5e-4;
+
+/// A mesh in a file.
+#[derive(Clone, Copy)]
+struct Row {
+    bytes: u64,
+    faces: usize,
+    distances: Distances,
+}
+
+/// Ours and Draco's at equal bytes, and Draco's at an equal F-score; `None` where nothing fits or reaches it.
+struct Pair {
+    name: String,
+    size: u64,
+    ours: Row,
+    tokens: bool,
+    equal_bytes: Option<Row>,
+    equal_score: Option<Row>,
+}
+
 fn main() -> Fallible<()> {
     let mut sizes = vec![400, 1000, 2000, 4000];
-    let mut files = Vec::new();
+    let (mut files, mut pack) = (Vec::new(), None);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
@@ -25,9 +59,11 @@ fn main() -> Fallible<()> {
                 let list = arguments.next().ok_or("--bytes needs numbers such as 400,1000")?;
                 sizes = list.split(',').map(str::parse).collect::<Result<Vec<u64>, _>>()?;
             }
+            "--pack" => pack = Some(arguments.next().ok_or("--pack needs a geometry pack")?),
             _ => files.push(argument),
         }
     }
+    let codec = pack.map(|path| SurfaceCodec::new(Arc::new(Pack::open(Path::new(&path))?), 2)).transpose()?;
     println!(
         "{:<26} {:>6} {:>6} | {:>6} {:>6} {:>8} {:>8} {:>8} {:>8} {:>7} {:>7} | {:>6} {:>6} {:>8} {:>8} {:>8} {:>8}",
         "mesh",
@@ -48,14 +84,20 @@ fn main() -> Fallible<()> {
         "max e-3",
         "normals"
     );
-    let mut pairs: Vec<(u64, Distances, Distances)> = Vec::new();
+    let mut pairs = Vec::new();
     for file in &files {
-        let Shape::Mesh(mesh) = io::read(&fs::read(file)?, &Default::default(), &|_| None)?.shape else { continue };
+        // What an OBJ lies beside is not read.
+        let Ok(io::Input { shape: Shape::Mesh(mesh), .. }) = io::read(&fs::read(file)?, &Default::default(), &|_| None)
+        else {
+            println!("{file} is no mesh");
+            continue;
+        };
         let name = Path::new(file).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let mut draco = Draco { mesh: &mesh, whole: mesh.welded(), files: BTreeMap::new(), found: BTreeMap::new() };
         for &size in &sizes {
             let start = Instant::now();
             let options = EncodeOptions { target: Target::Size(size), ..EncodeOptions::default() };
-            let encoded = match encode(&Shape::Mesh(mesh.clone()), &options) {
+            let encoded = match encode_with(&Shape::Mesh(mesh.clone()), &options, codec.as_ref()) {
                 Ok(encoded) => encoded,
                 Err(error) => {
                     println!("{name:<26} {:>6} {size:>6} | {error}", mesh.faces.len());
@@ -64,101 +106,241 @@ fn main() -> Fallible<()> {
             };
             let encode_seconds = start.elapsed().as_secs_f64();
             let start = Instant::now();
-            let Shape::Mesh(ours) = decode(&encoded.bytes, &DecodeOptions::default())?.shape else { continue };
+            let decoded = decode_with(&encoded.bytes, &DecodeOptions::default(), codec.as_ref())?;
+            let Shape::Mesh(back) = decoded.shape else { return Err("a mesh came back as something else".into()) };
             let decode_seconds = start.elapsed().as_secs_f64();
-            let own = compare(&mesh, &ours)?;
-            let draco = draco(&mesh, size)?;
-            let theirs = draco.map_or("-".to_owned(), |(bytes, faces, theirs)| {
-                pairs.push((size, own, theirs));
-                format!("{bytes:>6} {faces:>6} {}", columns(&theirs))
-            });
+            let distances = compare(&mesh, &back)?;
+            let ours = Row { bytes: encoded.bytes.len() as u64, faces: back.faces.len(), distances };
+            let equal_bytes = draco.within(size)?;
             println!(
-                "{name:<26} {:>6} {size:>6} | {:>6} {:>6} {} {encode_seconds:>7.2} {decode_seconds:>7.3} | {theirs}",
+                "{name:<26} {:>6} {size:>6} | {} {encode_seconds:>7.2} {decode_seconds:>7.3} | {}",
                 mesh.faces.len(),
-                encoded.bytes.len(),
-                ours.faces.len(),
-                columns(&own)
+                columns(&ours),
+                equal_bytes.as_ref().map_or("-".to_owned(), columns)
             );
+            let equal_score = draco.reaching(distances.f_score.min(ALL_NEAR))?;
+            let tokens = matches!(encoded.tier, GeometryTier::Surface { .. });
+            pairs.push(Pair { name: name.clone(), size, ours, tokens, equal_bytes, equal_score });
         }
     }
     for &size in &sizes {
-        let at: Vec<_> = pairs.iter().filter(|(bytes, ..)| *bytes == size).collect();
-        if at.is_empty() {
-            continue;
-        }
-        let mean = |value: &dyn Fn(&(u64, Distances, Distances)) -> f64| {
-            at.iter().map(|p| value(p)).sum::<f64>() / at.len() as f64
-        };
-        println!(
-            "mean of {} at {size} bytes: F {:.4} beside {:.4}, mean distance {:.3}e-3 beside {:.3}e-3, greatest {:.1}e-3 beside {:.1}e-3, normals {:.4} beside {:.4}; F is lower for {}",
-            at.len(),
-            mean(&|p| p.1.f_score),
-            mean(&|p| p.2.f_score),
-            mean(&|p| 1e3 * p.1.mean),
-            mean(&|p| 1e3 * p.2.mean),
-            mean(&|p| 1e3 * p.1.hausdorff),
-            mean(&|p| 1e3 * p.2.hausdorff),
-            mean(&|p| p.1.normals),
-            mean(&|p| p.2.normals),
-            at.iter().filter(|p| p.1.f_score < p.2.f_score - 5e-4).count()
-        );
+        at_equal_bytes(size, &pairs);
+    }
+    println!(
+        "\n{:<26} {:>6} | {:>9} {:>6} {:>8} {:>8} | {:>6} {:>6} {:>8} {:>8} | ratio",
+        "mesh", "bytes", "ours", "bytes", "F at 1%", "normals", "Draco", "faces", "F at 1%", "normals"
+    );
+    for pair in &pairs {
+        let Pair { name, size, ours, tokens, equal_score, .. } = pair;
+        let tier = if *tokens { "tokens" } else { "triangles" };
+        let Distances { f_score, normals, .. } = ours.distances;
+        let left = format!("{name:<26} {size:>6} | {tier:>9} {:>6} {f_score:>8.4} {normals:>8.4}", ours.bytes);
+        let right = equal_score.map_or("not reached".to_owned(), |row| {
+            let Distances { f_score, normals, .. } = row.distances;
+            let ratio = pair.ratio().map_or("all near".to_owned(), |ratio| format!("{ratio:.3}"));
+            format!("{:>6} {:>6} {f_score:>8.4} {normals:>8.4} | {ratio}", row.bytes, row.faces)
+        });
+        println!("{left} | {right}");
+    }
+    for &size in &sizes {
+        at_equal_score(size, &pairs);
     }
     Ok(())
 }
 
-fn columns(d: &Distances) -> String {
-    format!("{:>8.4} {:>8.3} {:>8.1} {:>8.4}", d.f_score, 1e3 * d.mean, 1e3 * d.hausdorff, d.normals)
+fn columns(row: &Row) -> String {
+    let d = row.distances;
+    let Row { bytes, faces, .. } = row;
+    format!(
+        "{bytes:>6} {faces:>6} {:>8.4} {:>8.3} {:>8.1} {:>8.4}",
+        d.f_score,
+        1e3 * d.mean,
+        1e3 * d.hausdorff,
+        d.normals
+    )
 }
 
-/// The best of Draco's steps: bytes, faces and distances; `None` without Draco or where nothing fits.
-fn draco(mesh: &Mesh, size: u64) -> Fallible<Option<(u64, usize, Distances)>> {
-    let whole = mesh.welded();
-    let mut best: Option<(u64, usize, Distances)> = None;
-    for bits in 6..=10 {
-        let mut target = size as usize;
-        let mut fits: Option<(u64, Mesh)> = None;
-        for _ in 0..6 {
-            let reduced = decimated(&whole, target.clamp(4, whole.faces.len()));
-            if reduced.faces.is_empty() {
-                break;
+fn mean<T>(rows: &[T], value: impl Fn(&T) -> f64) -> f64 {
+    rows.iter().map(value).sum::<f64>() / rows.len() as f64
+}
+
+fn at_equal_bytes(size: u64, pairs: &[Pair]) {
+    let rows: Vec<(Distances, Distances)> = pairs
+        .iter()
+        .filter(|pair| pair.size == size)
+        .filter_map(|pair| Some((pair.ours.distances, pair.equal_bytes?.distances)))
+        .collect();
+    if rows.is_empty() {
+        return;
+    }
+    let both = |value: &dyn Fn(&Distances) -> f64| (mean(&rows, |row| value(&row.0)), mean(&rows, |row| value(&row.1)));
+    let (score, distance) = (both(&|d| d.f_score), both(&|d| 1e3 * d.mean));
+    let (greatest, normals) = (both(&|d| 1e3 * d.hausdorff), both(&|d| d.normals));
+    println!(
+        "mean of {} at {size} bytes: F {:.4} beside {:.4}, mean distance {:.3}e-3 beside {:.3}e-3, greatest {:.1}e-3 beside {:.1}e-3, normals {:.4} beside {:.4}; F is lower for {}",
+        rows.len(),
+        score.0,
+        score.1,
+        distance.0,
+        distance.1,
+        greatest.0,
+        greatest.1,
+        normals.0,
+        normals.1,
+        rows.iter().filter(|(ours, theirs)| ours.f_score < theirs.f_score - EQUAL).count()
+    );
+}
+
+impl Pair {
+    /// Whether both are as near as can be told at equal bytes.
+    fn both_near(&self) -> bool {
+        let near = |row: &Row| row.distances.f_score >= ALL_NEAR;
+        near(&self.ours) && self.equal_bytes.as_ref().is_some_and(near)
+    }
+
+    /// Our bytes as a part of Draco's at an equal F-score.
+    fn ratio(&self) -> Option<f64> {
+        let theirs = self.equal_score.filter(|_| !self.both_near())?;
+        Some(self.ours.bytes as f64 / theirs.bytes as f64)
+    }
+}
+
+fn at_equal_score(size: u64, pairs: &[Pair]) {
+    let at = || pairs.iter().filter(|pair| pair.size == size);
+    let rows: Vec<(f64, &Pair)> = at().filter_map(|pair| Some((pair.ratio()?, pair))).collect();
+    let near = at().filter(|pair| pair.both_near()).count();
+    let mut ratios: Vec<f64> = rows.iter().map(|row| row.0).collect();
+    ratios.sort_unstable_by(f64::total_cmp);
+    let count = ratios.len();
+    let median = match count {
+        0 => f64::NAN,
+        _ => (ratios[(count - 1) / 2] + ratios[count / 2]) / 2.0,
+    };
+    println!(
+        "{size} bytes, {count} at equal F-scores: ratio {:.3} in the mean, {median:.3} in the median, {:.3} to {:.3}; normals {:.4} beside {:.4}; {near} are all near at equal bytes",
+        mean(&ratios, |&ratio| ratio),
+        ratios.first().copied().unwrap_or(f64::NAN),
+        ratios.last().copied().unwrap_or(f64::NAN),
+        mean(&rows, |(_, pair)| pair.ours.distances.normals),
+        mean(&rows, |(_, pair)| pair.equal_score.map_or(f64::NAN, |row| row.distances.normals)),
+    );
+}
+
+/// The opponent's files of a mesh, by bits and triangles that are asked for.
+struct Draco<'a> {
+    mesh: &'a Mesh,
+    whole: Mesh,
+    /// Bytes, and what is decoded.
+    files: BTreeMap<(u32, usize), (u64, Mesh)>,
+    found: BTreeMap<(u32, usize), Option<Row>>,
+}
+
+impl Draco<'_> {
+    /// Numbers of triangles that are tried.
+    fn counts(&self) -> Vec<usize> {
+        let all = self.whole.faces.len();
+        let counts = (0..).map(|n| (4.0 * MORE.powi(n)) as usize).take_while(|&count| count < all);
+        let mut counts: Vec<usize> = counts.chain([all]).collect();
+        counts.dedup();
+        counts
+    }
+
+    fn bytes(&mut self, bits: u32, count: usize) -> Fallible<u64> {
+        if let Some((bytes, _)) = self.files.get(&(bits, count)) {
+            return Ok(*bytes);
+        }
+        let coded = draco_coded(&decimated(&self.whole, count), bits)?;
+        let bytes = coded.0;
+        self.files.insert((bits, count), coded);
+        Ok(bytes)
+    }
+
+    /// `None` where nothing is left.
+    fn row(&mut self, bits: u32, count: usize) -> Fallible<Option<Row>> {
+        if let Some(row) = self.found.get(&(bits, count)) {
+            return Ok(*row);
+        }
+        let bytes = self.bytes(bits, count)?;
+        let back = &self.files[&(bits, count)].1;
+        let row = compare(self.mesh, back).ok().map(|distances| Row { bytes, faces: back.faces.len(), distances });
+        self.found.insert((bits, count), row);
+        Ok(row)
+    }
+
+    /// The best F-score, and of equal ones the nearest surface, in so many bytes.
+    fn within(&mut self, size: u64) -> Fallible<Option<Row>> {
+        let counts = self.counts();
+        let mut best: Option<Row> = None;
+        for bits in BITS {
+            let fits = bisect(counts.len(), |n| Ok(self.bytes(bits, counts[n])? > size))?;
+            let Some(last) = fits.checked_sub(1) else { continue };
+            let Some(row) = self.row(bits, counts[last])? else { continue };
+            let better = best.is_none_or(|best| {
+                let more = row.distances.f_score - best.distances.f_score;
+                more > EQUAL || (more > -EQUAL && row.distances.mean < best.distances.mean)
+            });
+            if better {
+                best = Some(row);
             }
-            let Some((bytes, back)) = draco_coded(&reduced, bits)? else { return Ok(None) };
-            if bytes <= size && fits.as_ref().is_none_or(|(_, best)| back.faces.len() > best.faces.len()) {
-                fits = Some((bytes, back));
-                if bytes * 100 > size * 97 || reduced.faces.len() == whole.faces.len() {
-                    break;
+        }
+        Ok(best)
+    }
+
+    /// The fewest bytes with such an F-score.
+    fn reaching(&mut self, score: f64) -> Fallible<Option<Row>> {
+        let counts = self.counts();
+        let mut best: Option<Row> = None;
+        for bits in BITS {
+            let most = best.map_or(u64::MAX, |best| best.bytes);
+            let enough = |row: Option<Row>| row.is_some_and(|row| row.distances.f_score >= score);
+            let end = bisect(counts.len(), |n| {
+                Ok(self.bytes(bits, counts[n])? >= most || enough(self.row(bits, counts[n])?))
+            })?;
+            for n in (end.saturating_sub(BELOW)..counts.len().min(end + 1)).rev() {
+                let row = self.row(bits, counts[n])?.filter(|row| best.is_none_or(|best| row.bytes < best.bytes));
+                if enough(row) {
+                    best = row;
                 }
             }
-            target = (reduced.faces.len() as f64 * size as f64 / bytes as f64 * 0.985) as usize;
         }
-        if let Some((bytes, back)) = fits
-            && !back.faces.is_empty()
-            && let Ok(found) = compare(mesh, &back)
-            && best.as_ref().is_none_or(|(.., least)| found.mean < least.mean)
-        {
-            best = Some((bytes, back.faces.len(), found));
-        }
+        Ok(best)
     }
-    Ok(best)
 }
 
-fn draco_coded(mesh: &Mesh, bits: u32) -> Fallible<Option<(u64, Mesh)>> {
+/// The first of so many numbers for which something holds that holds for all after it, too; their count for none.
+fn bisect(count: usize, mut holds: impl FnMut(usize) -> Fallible<bool>) -> Fallible<usize> {
+    let (mut low, mut high) = (0, count);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match holds(middle)? {
+            true => high = middle,
+            false => low = middle + 1,
+        }
+    }
+    Ok(low)
+}
+
+/// Bytes of Draco's file, and the mesh that comes back.
+fn draco_coded(mesh: &Mesh, bits: u32) -> Fallible<(u64, Mesh)> {
+    if mesh.faces.is_empty() {
+        return Ok((0, Mesh::default()));
+    }
     let folder = std::env::temp_dir().join(format!("meshes-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
     fs::write(folder.join("mesh.ply"), io::write(&Shape::Mesh(mesh.clone()), Format::Ply)?.bytes)?;
-    let encoder = Command::new("draco_encoder")
-        .current_dir(&folder)
-        .args(["-i", "mesh.ply", "-o", "mesh.drc", "-cl", "10", "-qp", &bits.to_string()])
-        .output();
-    let Ok(encoder) = encoder else { return Ok(None) };
-    let decoder =
-        Command::new("draco_decoder").current_dir(&folder).args(["-i", "mesh.drc", "-o", "back.ply"]).output()?;
-    if !encoder.status.success() || !decoder.status.success() {
-        return Err("draco failed".into());
-    }
+    let run = |program: &str, arguments: &[&str]| -> Fallible<()> {
+        let output = Command::new(program).current_dir(&folder).args(arguments).output();
+        let output = output.map_err(|error| format!("{program} (Debian package draco): {error}"))?;
+        if output.status.success() { Ok(()) } else { Err(format!("{program} failed").into()) }
+    };
+    run("draco_encoder", &["-i", "mesh.ply", "-o", "mesh.drc", "-cl", "10", "-qp", &bits.to_string()])?;
+    run("draco_decoder", &["-i", "mesh.drc", "-o", "back.ply"])?;
     let bytes = fs::metadata(folder.join("mesh.drc"))?.len();
     let back = io::read(&fs::read(folder.join("back.ply"))?, &Default::default(), &|_| None)?.shape;
     fs::remove_dir_all(&folder)?;
-    let Shape::Mesh(back) = back else { return Err("Draco's mesh has no faces".into()) };
-    Ok(Some((bytes, back)))
+    match back {
+        Shape::Mesh(back) => Ok((bytes, back)),
+        // All triangles have become points.
+        _ => Ok((bytes, Mesh::default())),
+    }
 }

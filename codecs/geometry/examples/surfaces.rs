@@ -1,6 +1,8 @@
 //! Meshes as tokens of a geometry pack beside fewer triangles, at equal bytes: written files, both decoded, distances between surfaces.
 //!
 //!     cargo run --release -p tessera-geometry --example surfaces -- PACK.tpack [--bytes 150,200,300,400,600,1000] SHAPE…
+//!
+//! Ratios are those of positions and faces in 32-bit numbers to the bytes of the file; the pack is not counted, and its size is printed.
 
 use std::{error::Error, fs, path::Path, sync::Arc, time::Instant};
 
@@ -21,6 +23,8 @@ struct Row {
     bytes: usize,
     tier: GeometryTier,
     distances: Distances,
+    /// Bytes of positions and faces as 32-bit numbers.
+    binary: usize,
     seconds: [f64; 2],
 }
 
@@ -38,6 +42,7 @@ fn main() -> Fallible<()> {
         }
     }
     let (pack, files) = names.split_first().ok_or("name a geometry pack, then shapes")?;
+    println!("{pack} takes {} bytes", fs::metadata(pack)?.len());
     let codec = SurfaceCodec::new(Arc::new(Pack::open(Path::new(pack))?), 2)?;
     println!(
         "{:<26} {:>6} {:>5} | {:>9} {:>5} {:>7} {:>8} {:>8} | {:>6} {:>6} {:>5} {:>7} {:>8} {:>8} {:>6} {:>6}",
@@ -96,6 +101,17 @@ fn main() -> Fallible<()> {
             mean(&|row| score(&row.1).max(score(&row.2))),
             at.iter().filter(|row| score(&row.2) > score(&row.1) + 5e-4).count()
         );
+        let tokens: Vec<&Row> = at.iter().filter_map(|row| row.2.as_ref()).collect();
+        let mean = |pick: &dyn Fn(&Row) -> f64| tokens.iter().map(|row| pick(row)).sum::<f64>() / tokens.len() as f64;
+        println!(
+            "  {} fit as tokens: {:.0} bytes, 1/{:.0} of the mesh in 32-bit numbers, F {:.4}, mean distance {:.2}e-3, normals {:.4}",
+            tokens.len(),
+            mean(&|row| row.bytes as f64),
+            mean(&|row| row.binary as f64 / row.bytes as f64),
+            mean(&|row| row.distances.f_score),
+            mean(&|row| 1e3 * row.distances.mean),
+            mean(&|row| row.distances.normals)
+        );
     }
     Ok(())
 }
@@ -111,5 +127,6 @@ fn row(mesh: &Mesh, size: u64, tier: MeshTier, codec: &SurfaceCodec) -> Fallible
     let seconds = [encode_seconds, start.elapsed().as_secs_f64()];
     let Shape::Mesh(back) = decoded.shape else { return Err("a mesh came back as something else".into()) };
     let distances = compare(mesh, &back)?;
-    Ok(Some(Row { bytes: encoded.bytes.len(), tier: encoded.tier, distances, seconds }))
+    let binary = 12 * (mesh.positions.len() + mesh.faces.len());
+    Ok(Some(Row { bytes: encoded.bytes.len(), tier: encoded.tier, distances, binary, seconds }))
 }

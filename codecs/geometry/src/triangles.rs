@@ -1,18 +1,30 @@
-//! A surface to measure distances to: its triangles in an R-tree, and points spread over it.
+//! A surface to measure distances to: its triangles in a tree of boxes, and points spread over it.
 
-use rstar::{AABB, PointDistance, RTree, RTreeObject};
+use std::ops::Range;
 
-type Place = [f64; 3];
+use rayon::prelude::*;
+
+/// A point in the mesh's units.
+pub(crate) type Place = [f64; 3];
+
+/// Most triangles of a box that is not divided further.
+const LEAF: usize = 2;
+/// Points that one thread looks up in a row: what is nearest to one is a good guess for the next.
+const ROW: usize = 512;
+
+/// What a guess is enlarged by, so that it wins no ties.
+const AGAIN: f64 = 1.0 + 1e-12;
 
 /// One triangle.
 #[derive(Debug, Clone)]
-pub(crate) struct Triangle {
+struct Triangle {
     corners: [Place; 3],
     /// Its place in the mesh.
-    pub face: usize,
+    face: usize,
 }
 
 /// What lies nearest to a point.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Nearest {
     pub face: usize,
     /// Weights of the face's corners.
@@ -21,9 +33,11 @@ pub(crate) struct Nearest {
     pub squared: f64,
 }
 
-/// Triangles that can be asked for their distance.
+/// Triangles that can be asked for their distance. A box with more than [`LEAF`] of them is divided in the middle of their order along its longest
+/// side; box `n` has the halves `2 n + 1` and `2 n + 2`.
 pub(crate) struct Surface {
-    tree: RTree<Triangle>,
+    triangles: Vec<Triangle>,
+    boxes: Vec<[Place; 2]>,
 }
 
 /// Points spread evenly over a mesh, each with the face that it lies on.
@@ -36,15 +50,100 @@ impl Surface {
     pub fn new(positions: &[[f32; 3]], faces: &[[u32; 3]]) -> Self {
         let triangles =
             faces.iter().enumerate().map(|(face, corners)| Triangle { corners: places(positions, corners), face });
-        Self { tree: RTree::bulk_load(triangles.collect()) }
+        let mut surface = Self { triangles: triangles.collect(), boxes: Vec::new() };
+        let mut triangles = std::mem::take(&mut surface.triangles);
+        surface.divide(0, &mut triangles);
+        Self { triangles, ..surface }
     }
 
-    /// `None` for no triangles.
-    pub fn nearest(&self, point: Place) -> Option<Nearest> {
-        let triangle = self.tree.nearest_neighbor(point)?;
-        let weights = closest(&triangle.corners, point);
-        let squared = squared(at(&triangle.corners, weights), point);
-        Some(Nearest { face: triangle.face, weights, squared })
+    fn divide(&mut self, node: usize, triangles: &mut [Triangle]) {
+        let [mut low, mut high] = [[f64::INFINITY; 3], [f64::NEG_INFINITY; 3]];
+        for corner in triangles.iter().flat_map(|triangle| &triangle.corners) {
+            low = [0, 1, 2].map(|axis| low[axis].min(corner[axis]));
+            high = [0, 1, 2].map(|axis| high[axis].max(corner[axis]));
+        }
+        if self.boxes.len() <= node {
+            self.boxes.resize(node + 1, [[0.0; 3]; 2]);
+        }
+        self.boxes[node] = [low, high];
+        if triangles.len() > LEAF {
+            let axis = (0..3).max_by(|&a, &b| (high[a] - low[a]).total_cmp(&(high[b] - low[b]))).unwrap_or(0);
+            let middle = |triangle: &Triangle| triangle.corners.iter().map(|corner| corner[axis]).sum::<f64>();
+            let half = triangles.len() / 2;
+            triangles.select_nth_unstable_by(half, |a, b| middle(a).total_cmp(&middle(b)));
+            let (left, right) = triangles.split_at_mut(half);
+            self.divide(2 * node + 1, left);
+            self.divide(2 * node + 2, right);
+        }
+    }
+
+    /// What is nearest to each point; nothing for no triangles.
+    pub fn nearest(&self, points: &[Place]) -> Vec<Nearest> {
+        let row = |points: &[Place]| {
+            let mut last = 0;
+            let nearest = |&point: &Place| {
+                let mut search = Search::new(self, point, last)?;
+                search.visit(0, 0..self.triangles.len());
+                last = search.triangle;
+                Some(Nearest { face: self.triangles[last].face, weights: search.weights, squared: search.squared })
+            };
+            points.iter().filter_map(nearest).collect::<Vec<_>>()
+        };
+        points.par_chunks(ROW).flat_map_iter(row).collect()
+    }
+}
+
+/// The nearest triangle so far to a point.
+struct Search<'a> {
+    surface: &'a Surface,
+    point: Place,
+    triangle: usize,
+    weights: [f64; 3],
+    squared: f64,
+}
+
+impl<'a> Search<'a> {
+    /// Begins with the distance of a triangle, to be found again or outdone; `None` if it is not there.
+    fn new(surface: &'a Surface, point: Place, triangle: usize) -> Option<Self> {
+        let corners = &surface.triangles.get(triangle)?.corners;
+        let weights = closest(corners, point);
+        let squared = squared(at(corners, weights), point);
+        Some(Self { surface, point, triangle, weights, squared: squared * AGAIN })
+    }
+
+    /// Looks into a box that holds some of the triangles.
+    fn visit(&mut self, node: usize, range: Range<usize>) {
+        if range.len() <= LEAF {
+            for n in range {
+                let corners = &self.surface.triangles[n].corners;
+                let weights = closest(corners, self.point);
+                let squared = squared(at(corners, weights), self.point);
+                if squared < self.squared {
+                    (self.triangle, self.weights, self.squared) = (n, weights, squared);
+                }
+            }
+            return;
+        }
+        let half = range.start + range.len() / 2;
+        let (left, right) = (2 * node + 1, 2 * node + 2);
+        let (to_left, to_right) = (self.apart(left), self.apart(right));
+        let mut halves = [(to_left, left, range.start..half), (to_right, right, half..range.end)];
+        if to_right < to_left {
+            halves.reverse();
+        }
+        for (apart, node, range) in halves {
+            if apart < self.squared {
+                self.visit(node, range);
+            }
+        }
+    }
+
+    /// Squared distance of a box.
+    fn apart(&self, node: usize) -> f64 {
+        let [low, high] = &self.surface.boxes[node];
+        let along = |n: usize| (low[n] - self.point[n]).max(self.point[n] - high[n]).max(0.0);
+        let apart = [along(0), along(1), along(2)];
+        dot(apart, apart)
     }
 }
 
@@ -72,26 +171,13 @@ impl Samples {
     }
 }
 
-impl RTreeObject for Triangle {
-    type Envelope = AABB<Place>;
-
-    fn envelope(&self) -> Self::Envelope {
-        AABB::from_points(&self.corners)
-    }
-}
-
-impl PointDistance for Triangle {
-    fn distance_2(&self, point: &Place) -> f64 {
-        squared(at(&self.corners, closest(&self.corners, *point)), *point)
-    }
-}
-
 pub(crate) fn places(positions: &[[f32; 3]], face: &[u32; 3]) -> [Place; 3] {
     face.map(|n| positions[n as usize].map(f64::from))
 }
 
-fn at(corners: &[Place; 3], weights: [f64; 3]) -> Place {
-    [0, 1, 2].map(|axis| (0..3).map(|n| corners[n][axis] * weights[n]).sum())
+fn at([a, b, c]: &[Place; 3], [s, t, u]: [f64; 3]) -> Place {
+    let along = |axis: usize| a[axis] * s + b[axis] * t + c[axis] * u;
+    [along(0), along(1), along(2)]
 }
 
 pub(crate) fn sub(a: Place, b: Place) -> Place {
@@ -122,29 +208,73 @@ pub(crate) fn nearest_place(corners: &[Place; 3], point: Place) -> Place {
     at(corners, closest(corners, point))
 }
 
-/// Weights of the corners at the point of a triangle that is nearest to another point.
-fn closest(corners: &[Place; 3], point: Place) -> [f64; 3] {
-    // Inside of the triangle if the point's shadow is; else on one of the edges.
-    let (u, v, p) = (sub(corners[1], corners[0]), sub(corners[2], corners[0]), sub(point, corners[0]));
-    let (uu, uv, vv, pu, pv) = (dot(u, u), dot(u, v), dot(v, v), dot(p, u), dot(p, v));
-    let determinant = uu * vv - uv * uv;
-    if determinant > 0.0 {
-        let (s, t) = ((vv * pu - uv * pv) / determinant, (uu * pv - uv * pu) / determinant);
-        if s >= 0.0 && t >= 0.0 && s + t <= 1.0 {
-            return [1.0 - s - t, s, t];
+/// Weights of the corners at the point of a triangle that is nearest to another point: which of its corners, edges and inside that is on is told by
+/// where the point's shadow lies (Ericson, Real-Time Collision Detection, 2005, 5.1.5).
+fn closest(&[a, b, c]: &[Place; 3], point: Place) -> [f64; 3] {
+    let (u, v) = (sub(b, a), sub(c, a));
+    let along = |corner: Place| {
+        let from = sub(point, corner);
+        (dot(u, from), dot(v, from))
+    };
+    let part = |of: f64, whole: f64| if whole > 0.0 { of / whole } else { 0.0 };
+    let (ua, va) = along(a);
+    if ua <= 0.0 && va <= 0.0 {
+        return [1.0, 0.0, 0.0];
+    }
+    let (ub, vb) = along(b);
+    if ub >= 0.0 && vb <= ub {
+        return [0.0, 1.0, 0.0];
+    }
+    let beyond_ab = ua * vb - ub * va;
+    if beyond_ab <= 0.0 && ua >= 0.0 && ub <= 0.0 {
+        let t = part(ua, ua - ub);
+        return [1.0 - t, t, 0.0];
+    }
+    let (uc, vc) = along(c);
+    if vc >= 0.0 && uc <= vc {
+        return [0.0, 0.0, 1.0];
+    }
+    let beyond_ac = uc * va - ua * vc;
+    if beyond_ac <= 0.0 && va >= 0.0 && vc <= 0.0 {
+        let t = part(va, va - vc);
+        return [1.0 - t, 0.0, t];
+    }
+    let beyond_bc = ub * vc - uc * vb;
+    if beyond_bc <= 0.0 && vb >= ub && uc >= vc {
+        let t = part(vb - ub, vb - ub + uc - vc);
+        return [0.0, 1.0 - t, t];
+    }
+    let whole = beyond_ab + beyond_ac + beyond_bc;
+    let (s, t) = (part(beyond_ac, whole), part(beyond_ab, whole));
+    [1.0 - s - t, s, t]
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_nearest_triangle_is_that_of_a_full_search(
+            positions in prop::collection::vec(prop::array::uniform3(-9f32..9.0), 3..60),
+            points in prop::collection::vec(prop::array::uniform3(-12f64..12.0), 1..40),
+        ) {
+            let faces: Vec<[u32; 3]> = (0..positions.len() as u32 - 2).map(|n| [n, n + 1, n + 2]).collect();
+            let found = Surface::new(&positions, &faces).nearest(&points);
+            prop_assert_eq!(found.len(), points.len());
+            for (&point, found) in points.iter().zip(found) {
+                let away = |face: &[u32; 3]| squared(nearest_place(&places(&positions, face), point), point);
+                let least = faces.iter().map(away).fold(f64::INFINITY, f64::min);
+                prop_assert!(found.squared <= least * AGAIN + f64::MIN_POSITIVE);
+                prop_assert!((away(&faces[found.face]) - found.squared).abs() <= 1e-9 * least);
+            }
         }
     }
-    let mut best = ([1.0, 0.0, 0.0], f64::INFINITY);
-    for (a, b) in [(0, 1), (1, 2), (2, 0)] {
-        let (edge, from) = (sub(corners[b], corners[a]), sub(point, corners[a]));
-        let length = dot(edge, edge);
-        let part = if length > 0.0 { (dot(from, edge) / length).clamp(0.0, 1.0) } else { 0.0 };
-        let mut weights = [0.0; 3];
-        (weights[a], weights[b]) = (1.0 - part, part);
-        let distance = squared(at(corners, weights), point);
-        if distance < best.1 {
-            best = (weights, distance);
-        }
+
+    #[test]
+    fn nothing_is_nearest_where_nothing_is() {
+        assert!(Surface::new(&[], &[]).nearest(&[[0.0; 3]]).is_empty());
     }
-    best.0
 }

@@ -7,14 +7,12 @@ use super::encode::Encoded;
 use super::options::{EncodeOptions, MeshTier, Target};
 use crate::decimated::{self, Coded, Goal};
 use crate::error::{Error, Result};
-use crate::likeness::{Likeness, Original};
+use crate::likeness::{ALL_NEAR, Likeness, Original};
 use crate::shape::Mesh;
 use crate::surface::{self, SurfaceCodec};
 
 /// Bytes of a position and of a face as 32-bit numbers.
 const ENTRY: u64 = 12;
-/// An F-score at which a surface is as near as can be told.
-const ALL_NEAR: f64 = 0.9995;
 /// Bytes from which on triangles are nearer than tokens on held-out meshes (`make bench-surfaces`), so that the latter are not tried.
 const TRIANGLES_WIN: u64 = 600;
 

@@ -1,11 +1,14 @@
 //! As near to the original as a size allows, or as small as an error allows.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
 use rayon::prelude::*;
 
-use super::simplify::{Until, fitted, simplified};
+use super::simplify::{Until, fit, simplified};
 use super::{LATTICE, Payload, decode, encode_faces};
 use crate::error::{Error, Result};
-use crate::likeness::{Likeness, Original};
+use crate::likeness::{ALL_NEAR, Likeness, Original};
 use crate::shape::Mesh;
 
 /// Steps that are tried: away from the surface, as parts of the mean edge, and along it, in sixteenths of that. Equal ones keep to a lattice, which
@@ -21,10 +24,21 @@ const STEPS: [(f64, u8); 9] = [
     (0.14, LATTICE),
     (0.25, LATTICE),
 ];
-/// Rounds of fitting.
+/// Rounds of fitting, at least: with few points there are more.
 const ROUNDS: usize = 3;
-/// Tries to meet a budget.
-const TRIES: usize = 6;
+/// Points of the original to fit a face to, and of how many in all at least.
+const FACE_POINTS: usize = 16;
+const LEAST_POINTS: usize = 3000;
+/// Points of all rounds.
+const ROUND_POINTS: usize = 18_000;
+/// Each number of faces that is tried is so much more than the one before.
+const MORE: f64 = 1.02;
+/// A part of the budget that is left without another try.
+const SLACK: f64 = 0.01;
+/// Tries to meet a budget by how bytes grow with faces; after them the middle of what is left is tried.
+const TRIES: usize = 4;
+/// Numbers of faces below and above the greatest that fits with certain steps whose meshes are compared with the original, too, where they fit.
+const AROUND: [usize; 2] = [9, 5];
 /// Bits a face takes, to begin with.
 const FACE_BITS: f64 = 9.0;
 /// Faces that are left of the smallest mesh.
@@ -74,17 +88,43 @@ fn within_error(whole: &Mesh, error: f64) -> Result<Coded> {
         mesh = simplified(whole, Until::Faces(LEAST));
     }
     let rounds = if mesh.faces.len() < whole.faces.len() { ROUNDS } else { 0 };
-    fitted(&mut mesh, &original.samples, rounds);
+    fit(&mut mesh, &original.samples.points, rounds);
     coded(&original, encode_faces(&mesh, step, 32)?)
 }
 
 fn within_bytes(whole: Mesh, bytes: usize) -> Result<Coded> {
     let ladder = ladder(whole, (bytes as f64 * 8.0 / FACE_BITS) as usize);
     let original = Original::new(&ladder[0]);
-    let tried: Vec<Option<Coded>> =
-        STEPS.into_par_iter().map(|steps| largest(&ladder, &original, steps, bytes)).collect::<Result<_>>()?;
-    let best = tried.into_iter().flatten().min_by(|a, b| a.likeness.order(&b.likeness));
-    let mut best = best.ok_or_else(|| Error::shape(format!("the mesh does not fit {bytes} bytes; ask for more")))?;
+    let mut fits = Fits::new(&ladder, &original);
+    let mut trials = STEPS.map(|steps| Trial::new(steps, bytes, &fits.counts));
+    // In turns, so that what is fitted for one serves all.
+    loop {
+        let wanted: BTreeSet<usize> = trials.iter().filter_map(Trial::wanted).collect();
+        if wanted.is_empty() {
+            break;
+        }
+        fits.make(wanted);
+        trials.par_iter_mut().try_for_each(|trial| trial.take(&fits))?;
+    }
+    let glanced = |fits: &Fits, around| -> Result<_> {
+        let meshes = trials.iter().flat_map(|trial| trial.near(fits, around));
+        let payloads: Vec<Payload> = meshes
+            .collect::<Vec<_>>()
+            .into_par_iter()
+            .map(|(steps, mesh)| encode_at(mesh, steps))
+            .collect::<Result<_>>()?;
+        let fitting = payloads.into_iter().filter(|payload| payload.bytes.len() <= bytes).collect();
+        original.glanced(fitting, |payload| decode(&payload.bytes, payload.faces))
+    };
+    let mut seen = glanced(&fits, [0; 2])?;
+    if seen.iter().all(|seen| seen.likeness.f_score < ALL_NEAR) {
+        // How near a few triangles are is much a matter of luck: a surface of fewer faces may be the nearer one, and one that is not fitted take fewer bytes.
+        fits.make(trials.iter().flat_map(|trial| trial.range(&fits, AROUND)).collect());
+        seen = glanced(&fits, AROUND)?;
+    }
+    let best = original.best(seen);
+    let best = best.ok_or_else(|| Error::shape(format!("the mesh does not fit {bytes} bytes; ask for more")))?;
+    let mut best = Coded::new(best.of, &best.mesh, best.likeness, &original);
     // Where all faces fit, the rest goes into finer steps.
     if best.payload.faces == ladder[0].faces.len()
         && let Some(payload) = finest(&ladder[0], bytes)?
@@ -100,7 +140,7 @@ fn finest(whole: &Mesh, bytes: usize) -> Result<Option<Payload>> {
     let (mut part, ratio) = STEPS[0];
     while part > FINEST {
         part /= 2.0;
-        let payload = encode_faces(whole, part * mean_edge(whole), ratio)?;
+        let payload = encode_at(whole, (part, ratio))?;
         if payload.bytes.len() > bytes {
             break;
         }
@@ -125,49 +165,135 @@ fn ladder(whole: Mesh, least: usize) -> Vec<Mesh> {
     ladder
 }
 
+impl Coded {
+    fn new(payload: Payload, mesh: &Mesh, likeness: Likeness, original: &Original) -> Self {
+        Self { payload, vertices: mesh.positions.len(), error: likeness.error * original.diagonal, likeness }
+    }
+}
+
 fn coded(original: &Original, payload: Payload) -> Result<Coded> {
     let mesh = decode(&payload.bytes, payload.faces)?;
     let likeness = original.compared(&mesh);
-    Ok(Coded { payload, vertices: mesh.positions.len(), error: likeness.error * original.diagonal, likeness })
+    Ok(Coded::new(payload, &mesh, likeness, original))
 }
 
-/// The most faces that fit, with steps as a part of their mean edge.
-fn largest(ladder: &[Mesh], original: &Original, steps: (f64, u8), bytes: usize) -> Result<Option<Coded>> {
-    let all = ladder[0].faces.len();
-    let mut best: Option<Payload> = None;
-    // Targets that fit and that do not.
-    let (mut low, mut high) = (LEAST as f64 - 1.0, all as f64 + 1.0);
-    let mut target = (bytes as f64 * 8.0 / FACE_BITS).min(all as f64);
-    for _ in 0..TRIES {
-        let wanted = (target as usize).max(LEAST);
-        let start = ladder.iter().rev().find(|mesh| mesh.faces.len() >= 2 * wanted).unwrap_or(&ladder[0]);
-        let mut mesh = simplified(start, Until::Faces(wanted));
-        let faces = mesh.faces.len();
-        if faces == 0 {
-            break;
-        }
-        fitted(&mut mesh, &original.samples, if faces < all { ROUNDS } else { 0 });
-        let payload = encode_faces(&mesh, steps.0 * mean_edge(&mesh), steps.1)?;
-        let share = bytes as f64 / payload.bytes.len() as f64;
-        if share >= 1.0 {
-            low = low.max(target);
-            if best.as_ref().is_none_or(|best| payload.faces > best.faces) {
-                best = Some(payload);
-            }
-            if share < 1.03 || faces == all {
-                break;
-            }
-        } else {
-            high = high.min(target);
-        }
-        // Bytes go with faces, mostly; where that leads nowhere the middle is next.
-        let next = target * share * 0.985;
-        target = if next > low && next < high { next } else { (low * high).sqrt() };
-        if high - low < 2.0 {
-            break;
-        }
+/// Codes a mesh with steps as parts of its mean edge.
+fn encode_at(mesh: &Mesh, (step, ratio): (f64, u8)) -> Result<Payload> {
+    encode_faces(mesh, step * mean_edge(mesh), ratio)
+}
+
+/// A mesh of fewer faces, and what it becomes when its vertices are fitted to the original. That brings most surfaces nearer, but not what is thin.
+struct Fit {
+    plain: Mesh,
+    fitted: Mesh,
+}
+
+/// Meshes of fewer faces.
+struct Fits<'a> {
+    ladder: &'a [Mesh],
+    original: &'a Original,
+    /// Numbers of faces that may be asked for.
+    counts: Vec<usize>,
+    /// What was made, by the place of its number.
+    made: BTreeMap<usize, Fit>,
+}
+
+impl<'a> Fits<'a> {
+    fn new(ladder: &'a [Mesh], original: &'a Original) -> Self {
+        let all = ladder[0].faces.len();
+        let grown = (0..).map(|n| (LEAST as f64 * MORE.powi(n)) as usize).take_while(|&count| count < all);
+        let mut counts: Vec<usize> = grown.chain([all]).collect();
+        counts.dedup();
+        Self { ladder, original, counts, made: BTreeMap::new() }
     }
-    best.map(|payload| coded(original, payload)).transpose()
+
+    /// Makes those that are missing.
+    fn make(&mut self, mut wanted: BTreeSet<usize>) {
+        wanted.retain(|n| !self.made.contains_key(n));
+        let made: Vec<(usize, Fit)> = wanted.into_par_iter().map(|n| (n, self.fit(self.counts[n]))).collect();
+        self.made.extend(made);
+    }
+
+    fn fit(&self, faces: usize) -> Fit {
+        let start = self.ladder.iter().rev().find(|mesh| mesh.faces.len() >= 2 * faces).unwrap_or(&self.ladder[0]);
+        let plain = simplified(start, Until::Faces(faces));
+        let mut fitted = plain.clone();
+        if plain.faces.len() < self.ladder[0].faces.len() {
+            let points = &self.original.samples.points;
+            let wanted = (FACE_POINTS * faces).max(LEAST_POINTS).min(points.len());
+            let few: Vec<_> = (0..wanted).map(|n| points[n * points.len() / wanted]).collect();
+            fit(&mut fitted, &few, (ROUND_POINTS / wanted.max(1)).max(ROUNDS));
+        }
+        Fit { plain, fitted }
+    }
+}
+
+/// The search for the most faces that fit with certain steps.
+struct Trial {
+    /// As parts of the mean edge.
+    steps: (f64, u8),
+    bytes: usize,
+    /// The place of the number, and the most faces that fit.
+    best: Option<(usize, usize)>,
+    /// Places of numbers of faces of which it is not known whether they fit.
+    open: Range<usize>,
+    next: usize,
+    tries: usize,
+}
+
+impl Trial {
+    fn new(steps: (f64, u8), bytes: usize, counts: &[usize]) -> Self {
+        let first = place(counts, bytes as f64 * 8.0 / FACE_BITS);
+        Self { steps, bytes, best: None, open: 0..counts.len(), next: first, tries: 0 }
+    }
+
+    /// The place of the number of faces to try.
+    fn wanted(&self) -> Option<usize> {
+        (!self.open.is_empty()).then_some(self.next)
+    }
+
+    /// Places of numbers of faces, so many before and after the greatest that fits.
+    fn range(&self, fits: &Fits, [before, after]: [usize; 2]) -> Range<usize> {
+        self.best.map_or(0..0, |(n, _)| n.saturating_sub(before)..fits.counts.len().min(n + after + 1))
+    }
+
+    /// What was made of them, with the steps.
+    fn near<'a>(&self, fits: &'a Fits, around: [usize; 2]) -> impl Iterator<Item = ((f64, u8), &'a Mesh)> {
+        let steps = self.steps;
+        let made = fits.made.range(self.range(fits, around)).map(|(_, fit)| fit);
+        made.filter(|fit| !fit.plain.faces.is_empty()).flat_map(move |fit| [(steps, &fit.fitted), (steps, &fit.plain)])
+    }
+
+    /// Tries what was wanted.
+    fn take(&mut self, fits: &Fits) -> Result<()> {
+        let Some(n) = self.wanted() else { return Ok(()) };
+        let mesh = &fits.made[&n].fitted;
+        let mut share = f64::INFINITY;
+        if !mesh.faces.is_empty() {
+            let payload = encode_at(mesh, self.steps)?;
+            share = self.bytes as f64 / payload.bytes.len() as f64;
+            if share >= 1.0 && self.best.is_none_or(|(_, faces)| payload.faces > faces) {
+                self.best = Some((n, payload.faces));
+            }
+        }
+        match share >= 1.0 {
+            true if share < 1.0 + SLACK => self.open = n..n,
+            true => self.open.start = n + 1,
+            false => self.open.end = n,
+        }
+        self.tries += 1;
+        let next = match self.tries < TRIES {
+            true => place(&fits.counts, fits.counts[n] as f64 * share),
+            false => self.open.start.midpoint(self.open.end),
+        };
+        self.next = next.clamp(self.open.start, self.open.end.saturating_sub(1).max(self.open.start));
+        Ok(())
+    }
+}
+
+/// The place of the last number that is not greater, or 0.
+fn place(counts: &[usize], faces: f64) -> usize {
+    counts.partition_point(|&count| count as f64 <= faces).saturating_sub(1)
 }
 
 fn mean_edge(mesh: &Mesh) -> f64 {

@@ -3,7 +3,7 @@
 use meshopt::SimplifyOptions;
 
 use crate::shape::Mesh;
-use crate::triangles::{Samples, Surface};
+use crate::triangles::{Place, Surface};
 
 /// How strongly a vertex stays where it was, in samples.
 const STAY: f64 = 0.3;
@@ -17,13 +17,13 @@ pub(super) enum Until {
     Error(f32),
 }
 
-/// Fewer faces of a mesh without duplicate positions. Small parts vanish only if there are too many faces else.
+/// Fewer faces of a mesh without duplicate positions. Small parts vanish, and sheets that touch may grow together, only if there are too many faces else.
 pub(super) fn simplified(mesh: &Mesh, until: Until) -> Mesh {
     match until {
         Until::Faces(faces) => {
             let kept = collapsed(mesh, faces, f32::MAX, SimplifyOptions::None);
             match kept.faces.len() > faces + faces / 8 {
-                true => collapsed(mesh, faces, f32::MAX, SimplifyOptions::Prune),
+                true => pruned(mesh, faces),
                 false => kept,
             }
         }
@@ -31,9 +31,10 @@ pub(super) fn simplified(mesh: &Mesh, until: Until) -> Mesh {
     }
 }
 
-/// Fewer faces of a mesh without duplicate positions; small parts may vanish.
+/// Fewer faces of a mesh without duplicate positions; small parts may vanish, and sheets that touch may grow together. Vertices where they do would
+/// stay else: where there are many, all the parts between them would vanish before the last of their faces.
 pub(super) fn pruned(mesh: &Mesh, faces: usize) -> Mesh {
-    collapsed(mesh, faces, f32::MAX, SimplifyOptions::Prune)
+    collapsed(mesh, faces, f32::MAX, SimplifyOptions::Prune | SimplifyOptions::Permissive)
 }
 
 fn collapsed(mesh: &Mesh, faces: usize, error: f32, options: SimplifyOptions) -> Mesh {
@@ -58,12 +59,11 @@ fn collapsed(mesh: &Mesh, faces: usize, error: f32, options: SimplifyOptions) ->
 
 /// Moves the vertices so that the surface lies as near to samples of the original as it can: each sample pulls the corners of the face
 /// nearest to it towards itself.
-pub(super) fn fitted(mesh: &mut Mesh, samples: &Samples, rounds: usize) {
+pub(super) fn fit(mesh: &mut Mesh, points: &[Place], rounds: usize) {
     for _ in 0..rounds {
         let surface = Surface::new(&mesh.positions, &mesh.faces);
         let mut pull = vec![([0.0f64; 3], STAY); mesh.positions.len()];
-        for &point in &samples.points {
-            let Some(nearest) = surface.nearest(point) else { continue };
+        for (&point, nearest) in points.iter().zip(surface.nearest(points)) {
             let corners = mesh.faces[nearest.face];
             let mut missing = point;
             for (&corner, weight) in corners.iter().zip(nearest.weights) {
@@ -84,6 +84,31 @@ pub(super) fn fitted(mesh: &mut Mesh, samples: &Samples, rounds: usize) {
             for axis in 0..3 {
                 position[axis] += (sum[axis] / total) as f32;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A sheet of which every other triangle faces the other way, so that simplification takes each vertex for one where surfaces meet.
+    fn checkered() -> Mesh {
+        const SIDE: u32 = 40;
+        let place = |n: u32| [n % SIDE, n / SIDE].map(|x| x as f32);
+        let positions = (0..SIDE * SIDE).map(place).map(|[x, y]| [x, y, (x / 9.0).sin()]).collect();
+        let squares = (0..SIDE * (SIDE - 1)).filter(|n| n % SIDE != SIDE - 1);
+        let faces = squares.flat_map(|n| [[n, n + 1, n + SIDE], [n + 1, n + SIDE, n + SIDE + 1]]).collect();
+        Mesh { positions, faces, ..Mesh::default() }
+    }
+
+    #[test]
+    fn where_vertices_stick_there_are_as_many_faces_as_asked_for() {
+        let mesh = checkered();
+        assert!(collapsed(&mesh, 100, f32::MAX, SimplifyOptions::None).faces.len() > 1000);
+        for faces in [30, 100, 300] {
+            let found = simplified(&mesh, Until::Faces(faces)).faces.len();
+            assert!((faces / 2..=faces + faces / 8).contains(&found), "{found} faces for {faces}");
         }
     }
 }

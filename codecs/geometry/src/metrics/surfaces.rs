@@ -47,9 +47,11 @@ struct OneWay {
 fn one_way(from: &Mesh, to: &Mesh, diagonal: f64) -> Result<OneWay> {
     let samples = Samples::new(&from.positions, &from.faces, SAMPLES);
     let surface = Surface::new(&to.positions, &to.faces);
+    if to.faces.is_empty() {
+        return Err(Error::shape("a mesh without faces has no distance"));
+    }
     let mut sum = OneWay { mean: 0.0, greatest: 0.0, close: 0.0, normals: 0.0 };
-    for (&point, &face) in samples.points.iter().zip(&samples.faces) {
-        let nearest = surface.nearest(point).ok_or_else(|| Error::shape("a mesh without faces has no distance"))?;
+    for (nearest, &face) in surface.nearest(&samples.points).iter().zip(&samples.faces) {
         let distance = nearest.squared.sqrt() / diagonal;
         sum.mean += distance;
         sum.greatest = sum.greatest.max(distance);

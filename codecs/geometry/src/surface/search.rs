@@ -1,5 +1,6 @@
 //! As near to the original as a size allows.
 
+use rayon::prelude::*;
 use tessera_core::container::Chunk;
 use tessera_core::entropy::{Places, Search, encode_searched};
 use tessera_core::{Rung, ladder};
@@ -15,8 +16,12 @@ use crate::shape::{Bounds, Mesh};
 
 /// Steps along the longest side that are tried.
 const STEPS: [f64; 13] = [20.0, 24.0, 28.0, 34.0, 40.0, 48.0, 57.0, 68.0, 80.0, 96.0, 114.0, 136.0, 160.0];
-/// How far outside of the surface its two sides are taken, in steps.
-const OFFSETS: [f32; 3] = [0.1, 0.25, 0.4];
+/// How far outside of the surface its two sides are taken, in steps: so far with all grids,
+const OFFSET: f32 = 0.25;
+/// and so far with the best of them,
+const OFFSETS: [f32; 2] = [0.1, 0.4];
+/// which are so many.
+const REFINED: usize = 3;
 /// Bits that a block takes with its place: what resolutions are tried is those between.
 const BLOCK_BITS: std::ops::RangeInclusive<f64> = 5.0..=26.0;
 /// Codewords from which one is chosen.
@@ -34,6 +39,18 @@ pub(crate) struct Coded {
     pub likeness: Likeness,
 }
 
+/// Tokens that fit.
+struct Found {
+    chunk: Chunk,
+    rung: Rung,
+    tokens: Tokens,
+    /// Place of the grid among those that are tried.
+    grid: usize,
+}
+
+/// Whether a chunk of so many blocks fits.
+type Fits<'a> = dyn Fn(&Chunk, u32, Rung) -> Result<bool> + Sync + 'a;
+
 /// The surface of which most is near the original's, then nearest to it, whose chunk `fits` says fits; `None` where none does. `bytes` is about what fits.
 ///
 /// # Errors
@@ -43,44 +60,56 @@ pub(crate) fn encode(
     original: &Original,
     codec: &SurfaceCodec,
     bytes: usize,
-    fits: &dyn Fn(&Chunk, u32, Rung) -> Result<bool>,
+    fits: &Fits,
 ) -> Result<Option<Coded>> {
     let Some(bounds) = Bounds::of(&mesh.positions) else { return Ok(None) };
-    let mut best: Option<Coded> = None;
+    let mut fields: Vec<(Grid, Field)> = Vec::new();
     for steps in STEPS {
         let grid = Grid::new(bounds, steps);
         let Some(field) = Field::new(mesh, &grid, codec.side()) else { break };
-        let mut coarse = true;
-        for offset in OFFSETS {
-            let (places, samples) = field.near(offset);
-            let bits = bytes as f64 * 8.0 / places.len().max(1) as f64;
-            coarse &= bits > *BLOCK_BITS.start();
-            if !BLOCK_BITS.contains(&bits) || places.len() > MAX_BLOCKS {
-                continue;
-            }
-            let found = finest(original, codec, &grid, (places, &samples), fits)?;
-            if let Some(found) = found
-                && best.as_ref().is_none_or(|best| found.likeness.order(&best.likeness).is_lt())
-            {
-                best = Some(found);
-            }
-        }
+        let bits = block_bits(bytes, field.near(OFFSET).0.len());
         // Finer grids have more blocks.
-        if !coarse {
+        if bits < *BLOCK_BITS.start() {
             break;
         }
+        fields.push((grid, field));
     }
-    Ok(best)
+    let taken = |(n, offset): (usize, f32)| -> Result<Option<Found>> {
+        let (grid, field) = &fields[n];
+        let (places, samples) = field.near(offset);
+        if !BLOCK_BITS.contains(&block_bits(bytes, places.len())) || places.len() > MAX_BLOCKS {
+            return Ok(None);
+        }
+        let found = finest(codec, grid, (places, &samples), fits)?;
+        Ok(found.map(|(chunk, rung, tokens)| Found { chunk, rung, tokens, grid: n }))
+    };
+    let glanced = |tried: Vec<(usize, f32)>| {
+        let found: Vec<_> = tried.into_par_iter().map(taken).collect::<Result<_>>()?;
+        original.glanced(found.into_iter().flatten().collect(), |found: &Found| found.tokens.mesh(codec))
+    };
+    let mut seen = glanced((0..fields.len()).map(|n| (n, OFFSET)).collect())?;
+    seen.sort_by(|a, b| a.likeness.order(&b.likeness));
+    let best = seen.iter().take(REFINED).flat_map(|seen| OFFSETS.map(|offset| (seen.of.grid, offset)));
+    seen.extend(glanced(best.collect())?);
+    Ok(original.best(seen).map(|best| {
+        let Found { chunk, rung, tokens, .. } = best.of;
+        let blocks = tokens.places.len() as u32;
+        let error = best.likeness.error * original.diagonal;
+        Coded { chunk, blocks, rung, vertices: best.mesh.positions.len(), error, likeness: best.likeness }
+    }))
+}
+
+fn block_bits(bytes: usize, blocks: usize) -> f64 {
+    bytes as f64 * 8.0 / blocks.max(1) as f64
 }
 
 /// Blocks with as many bits as fit.
 fn finest(
-    original: &Original,
     codec: &SurfaceCodec,
     grid: &Grid,
     (places, samples): (Places, &[f32]),
-    fits: &dyn Fn(&Chunk, u32, Rung) -> Result<bool>,
-) -> Result<Option<Coded>> {
+    fits: &Fits,
+) -> Result<Option<(Chunk, Rung, Tokens)>> {
     let tables = codec.tables();
     let around = Around::new(&places);
     let latents = codec.analyse(samples, &around)?;
@@ -106,9 +135,5 @@ fn finest(
             false => high = middle,
         }
     }
-    let Some((chunk, rung, tokens)) = found else { return Ok(None) };
-    let mesh = tokens.mesh(codec)?;
-    let likeness = original.compared(&mesh);
-    let error = likeness.error * original.diagonal;
-    Ok(Some(Coded { chunk, blocks, rung, vertices: mesh.positions.len(), error, likeness }))
+    Ok(found)
 }
