@@ -39,6 +39,8 @@ const SLACK: f64 = 0.01;
 const TRIES: usize = 4;
 /// Numbers of faces below and above the greatest that fits with certain steps whose meshes are compared with the original, too, where they fit.
 const AROUND: [usize; 2] = [9, 5];
+/// Faces up to which there are as many: with more faces there is less to gain.
+const FEW_FACES: usize = 300;
 /// Bits a face takes, to begin with.
 const FACE_BITS: f64 = 9.0;
 /// Faces that are left of the smallest mesh.
@@ -118,7 +120,8 @@ fn within_bytes(whole: Mesh, bytes: usize) -> Result<Coded> {
     };
     let mut seen = glanced(&fits, [0; 2])?;
     if seen.iter().all(|seen| seen.likeness.f_score < ALL_NEAR) {
-        // How near a few triangles are is much a matter of luck: a surface of fewer faces may be the nearer one, and one that is not fitted take fewer bytes.
+        // How near a few triangles are is much a matter of luck: a surface of fewer faces may be the nearer one, and one that is not fitted may take
+        // fewer bytes.
         fits.make(trials.iter().flat_map(|trial| trial.range(&fits, AROUND)).collect());
         seen = glanced(&fits, AROUND)?;
     }
@@ -252,9 +255,11 @@ impl Trial {
         (!self.open.is_empty()).then_some(self.next)
     }
 
-    /// Places of numbers of faces, so many before and after the greatest that fits.
-    fn range(&self, fits: &Fits, [before, after]: [usize; 2]) -> Range<usize> {
-        self.best.map_or(0..0, |(n, _)| n.saturating_sub(before)..fits.counts.len().min(n + after + 1))
+    /// Places of numbers of faces, up to so many before and after the greatest that fits.
+    fn range(&self, fits: &Fits, around: [usize; 2]) -> Range<usize> {
+        let Some((n, _)) = self.best else { return 0..0 };
+        let [before, after] = around.map(|places| places.min(places * FEW_FACES / fits.counts[n]));
+        n.saturating_sub(before)..fits.counts.len().min(n + after + 1)
     }
 
     /// What was made of them, with the steps.
