@@ -102,7 +102,7 @@ pub struct RuntimeArgs {
 /// Whose networks see and paint a video's frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FrameNetworks {
-    /// The image pack's, to which each frame is a picture by itself: nearest to the original, at a fifth of the speed where it decodes
+    /// The image pack's, to which each frame is a picture by itself: slower, five times where it decodes, and at times nearer to the original
     Image,
     /// A frame pack's, which adds to the image pack: light, and its decoder knows the frame before
     Video,

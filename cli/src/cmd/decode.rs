@@ -48,7 +48,7 @@ pub const MAX_INPUT_BYTES: u64 = 1 << 28;
   tessera decode call.tsr --time 3600..3630    half a minute of a long one
   tessera decode clip.tsr                      clip.mp4, with its sound
   tessera decode clip.tsr -o clip_%04d.png     frame by frame
-  tessera decode clip.tsr --decoder image      the finest pictures, at a fifth of the speed
+  tessera decode clip.tsr --decoder image      each frame painted by itself, at a fifth of the speed
   tessera decode scan.tsr                      scan.ply
   tessera decode scan.tsr --bits 7 -o rough.xyz  the coarse levels alone
   tessera decode garden.tsr -o garden.spz      Gaussian splats, as PLY or SPZ
