@@ -6,7 +6,7 @@
 //! With a geometry pack small files may hold tokens, as those of `tessera encode --size` do. The opponent takes triangles away with meshoptimizer,
 //! vertices moved to where they fit best, and codes the rest with `draco_encoder` (Debian package draco) at its best level and with positions of 5 to
 //! 10 bits: at equal bytes with those that have the best F-score, else with those that need the fewest bytes. An F-score from 0.999 on is as good as
-//! can be told: where both reach it at equal bytes, there is nothing to compare, and no more than that is asked of the opponent.
+//! can be told: where ours is, fewer bytes would do, and there is no ratio.
 
 use std::{collections::BTreeMap, error::Error, fs, path::Path, process::Command, sync::Arc, time::Instant};
 
@@ -39,7 +39,7 @@ struct Row {
     distances: Distances,
 }
 
-/// Ours and Draco's at equal bytes, and Draco's at an equal F-score; `None` where nothing fits or reaches it.
+/// Ours and Draco's at equal bytes, and Draco's at an equal F-score; `None` where nothing fits or reaches it, or ours is as good as can be told.
 struct Pair {
     name: String,
     size: u64,
@@ -93,7 +93,7 @@ fn main() -> Fallible<()> {
             continue;
         };
         let name = Path::new(file).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let mut draco = Draco { mesh: &mesh, whole: mesh.welded(), files: BTreeMap::new(), found: BTreeMap::new() };
+        let mut draco = Draco::new(&mesh);
         for &size in &sizes {
             let start = Instant::now();
             let options = EncodeOptions { target: Target::Size(size), ..EncodeOptions::default() };
@@ -118,7 +118,10 @@ fn main() -> Fallible<()> {
                 columns(&ours),
                 equal_bytes.as_ref().map_or("-".to_owned(), columns)
             );
-            let equal_score = draco.reaching(distances.f_score.min(ALL_NEAR))?;
+            let equal_score = match distances.f_score >= ALL_NEAR {
+                true => None,
+                false => draco.reaching(distances.f_score)?,
+            };
             let tokens = matches!(encoded.tier, GeometryTier::Surface { .. });
             pairs.push(Pair { name: name.clone(), size, ours, tokens, equal_bytes, equal_score });
         }
@@ -135,11 +138,14 @@ fn main() -> Fallible<()> {
         let tier = if *tokens { "tokens" } else { "triangles" };
         let Distances { f_score, normals, .. } = ours.distances;
         let left = format!("{name:<26} {size:>6} | {tier:>9} {:>6} {f_score:>8.4} {normals:>8.4}", ours.bytes);
-        let right = equal_score.map_or("not reached".to_owned(), |row| {
-            let Distances { f_score, normals, .. } = row.distances;
-            let ratio = pair.ratio().map_or("all near".to_owned(), |ratio| format!("{ratio:.3}"));
-            format!("{:>6} {:>6} {f_score:>8.4} {normals:>8.4} | {ratio}", row.bytes, row.faces)
-        });
+        let right = match (equal_score, pair.ratio()) {
+            (Some(row), Some(ratio)) => {
+                let Distances { f_score, normals, .. } = row.distances;
+                format!("{:>6} {:>6} {f_score:>8.4} {normals:>8.4} | {ratio:.3}", row.bytes, row.faces)
+            }
+            _ if pair.is_near() => "all near".to_owned(),
+            _ => "not reached".to_owned(),
+        };
         println!("{left} | {right}");
     }
     for &size in &sizes {
@@ -192,50 +198,56 @@ fn at_equal_bytes(size: u64, pairs: &[Pair]) {
 }
 
 impl Pair {
-    /// Whether both are as near as can be told at equal bytes.
-    fn both_near(&self) -> bool {
-        let near = |row: &Row| row.distances.f_score >= ALL_NEAR;
-        near(&self.ours) && self.equal_bytes.as_ref().is_some_and(near)
+    /// Whether ours is as near as can be told.
+    fn is_near(&self) -> bool {
+        self.ours.distances.f_score >= ALL_NEAR
     }
 
     /// Our bytes as a part of Draco's at an equal F-score.
     fn ratio(&self) -> Option<f64> {
-        let theirs = self.equal_score.filter(|_| !self.both_near())?;
-        Some(self.ours.bytes as f64 / theirs.bytes as f64)
+        Some(self.ours.bytes as f64 / self.equal_score?.bytes as f64)
     }
 }
 
 fn at_equal_score(size: u64, pairs: &[Pair]) {
     let at = || pairs.iter().filter(|pair| pair.size == size);
     let rows: Vec<(f64, &Pair)> = at().filter_map(|pair| Some((pair.ratio()?, pair))).collect();
-    let near = at().filter(|pair| pair.both_near()).count();
+    let near = at().filter(|pair| pair.is_near()).count();
+    let theirs = at().filter(|pair| pair.equal_bytes.is_some_and(|row| row.distances.f_score >= ALL_NEAR)).count();
     let mut ratios: Vec<f64> = rows.iter().map(|row| row.0).collect();
     ratios.sort_unstable_by(f64::total_cmp);
     let count = ratios.len();
-    let median = match count {
-        0 => f64::NAN,
-        _ => (ratios[(count - 1) / 2] + ratios[count / 2]) / 2.0,
-    };
-    println!(
-        "{size} bytes, {count} at equal F-scores: ratio {:.3} in the mean, {median:.3} in the median, {:.3} to {:.3}; normals {:.4} beside {:.4}; {near} are all near at equal bytes",
-        mean(&ratios, |&ratio| ratio),
-        ratios.first().copied().unwrap_or(f64::NAN),
-        ratios.last().copied().unwrap_or(f64::NAN),
-        mean(&rows, |(_, pair)| pair.ours.distances.normals),
-        mean(&rows, |(_, pair)| pair.equal_score.map_or(f64::NAN, |row| row.distances.normals)),
-    );
+    let median = |ratios: &[f64]| (ratios[(count - 1) / 2] + ratios[count / 2]) / 2.0;
+    println!("{size} bytes: {near} of {} are all near, {theirs} of Draco's with as many bytes", at().count());
+    if count > 0 {
+        println!(
+            "  {count} at equal F-scores: ratio {:.3} in the mean, {:.3} in the median, {:.3} to {:.3}; normals {:.4} beside {:.4}",
+            mean(&ratios, |&ratio| ratio),
+            median(&ratios),
+            ratios[0],
+            ratios[count - 1],
+            mean(&rows, |(_, pair)| pair.ours.distances.normals),
+            mean(&rows, |(_, pair)| pair.equal_score.map_or(f64::NAN, |row| row.distances.normals)),
+        );
+    }
 }
 
 /// The opponent's files of a mesh, by bits and triangles that are asked for.
 struct Draco<'a> {
     mesh: &'a Mesh,
     whole: Mesh,
+    reduced: BTreeMap<usize, Mesh>,
     /// Bytes, and what is decoded.
     files: BTreeMap<(u32, usize), (u64, Mesh)>,
     found: BTreeMap<(u32, usize), Option<Row>>,
 }
 
-impl Draco<'_> {
+impl<'a> Draco<'a> {
+    fn new(mesh: &'a Mesh) -> Self {
+        let whole = mesh.welded();
+        Self { mesh, whole, reduced: BTreeMap::new(), files: BTreeMap::new(), found: BTreeMap::new() }
+    }
+
     /// Numbers of triangles that are tried.
     fn counts(&self) -> Vec<usize> {
         let all = self.whole.faces.len();
@@ -249,7 +261,8 @@ impl Draco<'_> {
         if let Some((bytes, _)) = self.files.get(&(bits, count)) {
             return Ok(*bytes);
         }
-        let coded = draco_coded(&decimated(&self.whole, count), bits)?;
+        let reduced = self.reduced.entry(count).or_insert_with(|| decimated(&self.whole, count));
+        let coded = draco_coded(reduced, bits)?;
         let bytes = coded.0;
         self.files.insert((bits, count), coded);
         Ok(bytes)
