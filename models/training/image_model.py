@@ -40,9 +40,9 @@ def blocks(width: int, count: int) -> list[nn.Module]:
 
 
 class Encoder(nn.Module):
-    """image [N,3,16h,16w] in [-1,1] → latent [N,dim,h,w]."""
+    """image [N,3,16h,16w] in [-1,1] → latent [N,dim,h,w]; `blocks` makes so many blocks of a width."""
 
-    def __init__(self, dim: int, widths=(64, 128, 256)):
+    def __init__(self, dim: int, widths=(64, 128, 256), blocks=blocks):
         super().__init__()
         a, b, c = widths
         self.net = nn.Sequential(

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from image_model import Upsample
+from image_model import Encoder, Upsample
 from refiner_model import Grow
 
 # Tokens away from a token that no output sample of it depends on: 5 convolutions at stride 16, 4 at 8, 4 at 4, rounded up.
@@ -66,24 +66,14 @@ class FrameDecoder(nn.Module):
         return (self.head if scale == 1 else self.head_double)(self.trunk(latent, previous))
 
 
-class FrameEncoder(nn.Module):
+class FrameEncoder(Encoder):
     """image [N,3,16h,16w] in [-1,1] → latent [N,dim,h,w]: the image encoder with light blocks."""
 
     def __init__(self, dim: int, widths=(64, 128, 256)):
-        super().__init__()
-        a, b, c = widths
-        self.net = nn.Sequential(
-            nn.PixelUnshuffle(4), nn.Conv2d(48, a, 3, 1, 1), *light(a, 2),
-            nn.Conv2d(a, b, 4, 2, 1), *light(b, 3),
-            nn.Conv2d(b, c, 4, 2, 1), *light(c, 4),
-            nn.SiLU(), nn.Conv2d(c, dim, 1),
-        )  # fmt: skip
+        super().__init__(dim, widths, light)
 
-    def follow(self, encoder: nn.Module):
+    def follow(self, encoder: Encoder):
         """Starts from the image encoder: its weights, of each block's second convolution the middle."""
         state = {name: t[:, :, 1:2, 1:2] if name.endswith(".b.weight") else t for name, t in encoder.state_dict().items()}
         self.load_state_dict(state)
         return self
-
-    def forward(self, x):
-        return self.net(x)
