@@ -101,10 +101,10 @@ impl Page<'_> {
         fill(&without_sections(TEMPLATE, has), text)
     }
 
-    /// What the numbers say, in a sentence per codec of ours.
+    /// What the numbers say, in a sentence per codec of ours but one that the others are measured by.
     fn summary(&self, anchor: &str) -> String {
         let mut sentences = Vec::new();
-        for codec in self.run.codecs.iter().filter(|codec| codec.ours) {
+        for codec in self.run.codecs.iter().filter(|codec| codec.ours && codec.name != anchor) {
             let mut parts = Vec::new();
             for row in self.bd_rates.iter().filter(|row| row.anchor == anchor && row.codec == codec.name) {
                 let Some(delta) = row.delta else { continue };
