@@ -18,10 +18,14 @@ const COUNT_BITS: u32 = 32 - MEAN_BITS;
 const COUNT_MAX: u32 = 255;
 /// A counter that has seen nothing.
 const FRESH: u32 = 1 << 31;
+/// Contexts that differ in these lowest bits only lie side by side, so that they come into the cache together.
+const LINE_BITS: u32 = 4;
 /// Kinds of count, each with weights of its own.
 const KINDS: usize = 8;
 /// Learning rate of the weights.
 const RATE: i32 = 5;
+/// Learning rate of the biases, as a shift.
+const BIAS_SHIFT: u32 = 6;
 /// A weight stays within ±16.
 const WEIGHT_LIMIT: i32 = 16 << 16;
 /// Intervals of the last correction's scale.
@@ -87,6 +91,7 @@ pub struct Decision<const N: usize, const S: usize> {
 }
 
 /// Probabilities of decisions, learned as they are coded. The same bits, contexts and sizes give the same probabilities on every machine.
+#[derive(Clone)]
 pub struct Blend<const N: usize, const S: usize> {
     stretch: &'static [i16; 4096],
     table_bits: u32,
@@ -94,6 +99,8 @@ pub struct Blend<const N: usize, const S: usize> {
     counters: Vec<u32>,
     /// Per choice, per set, `[N][KINDS]`, times 2^16.
     weights: [Vec<[[i32; KINDS]; N]>; S],
+    /// Per choice, per set: what is added whatever the contexts say, in 2^-16 nat.
+    biases: [Vec<i32>; S],
     scales: Vec<[u16; STEPS + 1]>,
 }
 
@@ -109,6 +116,7 @@ impl<const N: usize, const S: usize> Blend<N, S> {
             table_bits,
             counters: vec![FRESH; N << table_bits],
             weights: sets.map(|sets| vec![[first; N]; sets]),
+            biases: sets.map(|sets| vec![0; sets]),
             scales: vec![scale; scales],
         }
     }
@@ -122,6 +130,7 @@ impl<const N: usize, const S: usize> Blend<N, S> {
     ///
     /// # Errors
     /// As [`BitCoder::code`].
+    #[inline]
     pub fn code(&mut self, coder: &mut impl BitCoder, bit: bool, decision: &Decision<N, S>) -> Result<bool> {
         let Mix { at, odds, kinds, p, near, one } = self.mix(decision);
 
@@ -139,12 +148,16 @@ impl<const N: usize, const S: usize> Blend<N, S> {
                 *weight = (*weight + ((odds[n] * error * RATE) >> 18)).clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT);
             }
         }
+        for (biases, &set) in self.biases.iter_mut().zip(&decision.sets) {
+            biases[set] += error >> BIAS_SHIFT;
+        }
         for at in at {
             observe(&mut self.counters[at], bit);
         }
         Ok(bit)
     }
 
+    #[inline]
     fn mix(&self, decision: &Decision<N, S>) -> Mix<N> {
         let mut at = [0; N];
         let mut odds = [0i32; N];
@@ -156,6 +169,9 @@ impl<const N: usize, const S: usize> Blend<N, S> {
             kinds[n] = usize::from(KIND_OF[(counter & ((1 << COUNT_BITS) - 1)).min(COUNT_MAX) as usize]);
         }
         let mut sum = 0i64;
+        for (biases, &set) in self.biases.iter().zip(&decision.sets) {
+            sum += i64::from(biases[set]) << 8;
+        }
         for (weights, &set) in self.weights.iter().zip(&decision.sets) {
             let weights = &weights[set];
             for n in 0..N {
@@ -175,9 +191,11 @@ impl<const N: usize, const S: usize> Blend<N, S> {
         Mix { at, odds, kinds, p, near: step + usize::from(part >= 1 << 14), one }
     }
 
+    #[inline]
     fn hash(&self, context: u64, input: usize) -> usize {
-        let mixed = (context ^ (input as u64 + 1) << 58).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        ((mixed ^ mixed >> 29).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> (64 - self.table_bits)) as usize
+        let mixed = (context >> LINE_BITS ^ (input as u64 + 1) << 56).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let line = (mixed ^ mixed >> 29).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> (64 + LINE_BITS - self.table_bits);
+        (line as usize) << LINE_BITS | (context as usize & ((1 << LINE_BITS) - 1))
     }
 }
 
@@ -196,6 +214,7 @@ struct Mix<const N: usize> {
 }
 
 /// Moves a counter's mean towards a bit, the less the more it has seen.
+#[inline]
 fn observe(counter: &mut u32, bit: bool) {
     let (mean, count) = (*counter >> COUNT_BITS, *counter & ((1 << COUNT_BITS) - 1));
     let count = count.min(COUNT_MAX);

@@ -29,6 +29,7 @@ const KNOTS: [u16; 129] = [
 ];
 
 /// Probability, times 2^16, of log odds in units of 2^-16 nat: linear between knots that are 1/16 nat apart.
+#[inline]
 pub(super) fn squash(log_odds: i32) -> u16 {
     let x = log_odds.unsigned_abs().min(LIMIT as u32 - 1);
     let knot = (x >> FRACTION_BITS) as usize;

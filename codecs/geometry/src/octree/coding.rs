@@ -1,11 +1,18 @@
 //! Levels to bytes and back: one walk serves both.
 
+use std::ops::Range;
+
 use tessera_core::entropy::{BitCoder, BitDecoder, BitEncoder, table_bits};
 use tessera_core::{Error, Result};
 
 use super::model::Model;
 use super::walk::{Level, Walk};
+use crate::varint;
 
+/// Nodes from which on a level is coded in two parts, in four, in eight.
+const PART_NODES: [usize; 3] = [1 << 17, 1 << 20, 1 << 22];
+/// Nodes from which on a level says whether it is sparse.
+const SPARSE_NODES: usize = 512;
 /// Nodes from which on a group of levels is closed.
 const GROUP_NODES: usize = 512;
 /// Levels below a node from which on it may end with one point.
@@ -13,27 +20,45 @@ const LONE_LEVELS: u32 = 2;
 /// Counters per point and input.
 const COUNTERS_PER_POINT: u64 = 16;
 
-/// What the nodes of a level are to say. The decoder has none.
-trait Source {
-    /// The whole code of the only point of a node, if it has one only.
-    fn lone(&self, node: usize) -> Option<u64>;
-    /// Which children of a node hold points; they become nodes of the next level.
-    fn split(&mut self, node: usize) -> u8;
-    /// Goes on to the next level.
-    fn descend(&mut self);
+/// What the nodes of one part of a level are to say. The decoder has none.
+trait Source: Send {
+    /// Whether most nodes of the level have a single child that holds points.
+    fn sparse(&self) -> bool;
+    /// The whole code of the only point of the part's next node, if it has one only.
+    fn lone(&self) -> Option<u64>;
+    /// Which children of the part's next node hold points; they become nodes of the next level.
+    fn split(&mut self) -> u8;
+    /// Passes over the part's next node, which ends here.
+    fn skip(&mut self);
 }
 
 /// A tree down to the level that was coded last.
 pub(crate) struct Tree {
     depth: u32,
     most: u64,
-    model: Model,
+    /// One for each part of a level.
+    models: Vec<Model>,
     /// The levels coded.
     levels: Vec<Level>,
-    /// Codes of the nodes of the next level, and how many children their parent has.
-    nodes: Vec<u64>,
-    siblings: Vec<u8>,
+    next: Nodes,
     /// Whole codes of points that ended early.
+    lone: Vec<u64>,
+}
+
+/// The nodes of a level that is not coded yet.
+#[derive(Default)]
+struct Nodes {
+    codes: Vec<u64>,
+    /// How many children their parent has.
+    siblings: Vec<u8>,
+}
+
+/// What coding a part of a level tells.
+#[derive(Default)]
+struct Part {
+    /// Children count from the first of the part.
+    level: Level,
+    children: Nodes,
     lone: Vec<u64>,
 }
 
@@ -54,10 +79,9 @@ impl Tree {
         Self {
             depth,
             most: points,
-            model: Model::new(table_bits(points.saturating_mul(COUNTERS_PER_POINT))),
+            models: vec![Model::new(table_bits(points.saturating_mul(COUNTERS_PER_POINT)))],
             levels: Vec::new(),
-            nodes: vec![0],
-            siblings: vec![1],
+            next: Nodes { codes: vec![0], siblings: vec![1] },
             lone: Vec::new(),
         }
     }
@@ -67,17 +91,31 @@ impl Tree {
     /// # Errors
     /// [`Error::Truncated`] or [`Error::Corrupt`] for a payload that is not what an encoder writes here.
     pub fn decode_group(&mut self, payload: &[u8]) -> Result<()> {
-        let Some((&count, coded)) = payload.split_first() else {
+        let Some((&count, mut coded)) = payload.split_first() else {
             return Err(Error::Truncated { what: "a group of levels is empty".to_owned() });
         };
         if count == 0 || self.levels.len() + usize::from(count) > self.depth as usize {
             return Err(corrupt("a group of levels goes deeper than the octree"));
         }
-        let mut decoder = BitDecoder::new(coded)?;
-        for _ in 0..count {
-            self.code_level(&mut decoder, &mut Unknown)?;
+        let parts = self.parts();
+        if parts > 1 && count > 1 {
+            return Err(corrupt("a group has several levels in parts"));
         }
-        decoder.finish()
+        let mut decoders = Vec::with_capacity(parts);
+        for _ in 1..parts {
+            let bytes = varint::take(&mut coded).map_err(|_| corrupt("the length of a part is missing"))?;
+            let Some((part, rest)) = usize::try_from(bytes).ok().and_then(|bytes| coded.split_at_checked(bytes)) else {
+                return Err(Error::Truncated { what: "a part of a level is cut off".to_owned() });
+            };
+            decoders.push(BitDecoder::new(part)?);
+            coded = rest;
+        }
+        decoders.push(BitDecoder::new(coded)?);
+        for _ in 0..count {
+            let sources = std::iter::repeat_n(Unknown, parts);
+            self.code_level(decoders.iter_mut().zip(sources).collect())?;
+        }
+        decoders.into_iter().try_for_each(BitDecoder::finish)
     }
 
     /// Levels that are not coded yet.
@@ -88,7 +126,7 @@ impl Tree {
     /// The leaves, or as much as is known of them.
     pub fn into_leaves(self) -> Leaves {
         let missing = self.missing();
-        let mut codes: Vec<u64> = self.nodes.iter().map(|code| code << (3 * missing)).collect();
+        let mut codes: Vec<u64> = self.next.codes.iter().map(|code| code << (3 * missing)).collect();
         let mut lone = self.lone;
         lone.sort_unstable();
         codes.extend(&lone);
@@ -96,36 +134,118 @@ impl Tree {
         Leaves { codes, missing, lone: if missing == 0 { Vec::new() } else { lone } }
     }
 
-    fn code_level<C: BitCoder>(&mut self, coder: &mut C, source: &mut impl Source) -> Result<()> {
-        let depth = self.levels.len() as u32;
-        let left = self.depth - depth;
-        let nodes = std::mem::take(&mut self.nodes);
-        let siblings = std::mem::take(&mut self.siblings);
-        let mut walk = Walk::new(depth);
-        let mut level = Level::default();
-        for (n, (&code, &siblings)) in nodes.iter().zip(&siblings).enumerate() {
-            let around = self.model.look(walk.go(code, &self.levels), n, &level.occupancy);
-            level.first.push(self.nodes.len() as u32);
-            if around.neighbours == 0 && left >= LONE_LEVELS {
-                let lone = source.lone(n);
-                if self.model.lone(coder, lone.is_some(), left, siblings.into())? {
-                    self.lone.push(code << (3 * left) | code_rest(coder, lone.unwrap_or(0), left)?);
-                    level.occupancy.push(0);
+    /// Parts of the next level, which are coded apart from each other, each with what its own part of the levels above taught.
+    fn parts(&self) -> usize {
+        let nodes = self.next.codes.len();
+        let parts = PART_NODES.iter().filter(|&&least| nodes >= least).count();
+        (1 << parts).max(self.models.len())
+    }
+
+    /// Codes the next level, each part with a coder and a source of its own.
+    fn code_level<C: BitCoder + Send, S: Source>(&mut self, work: Vec<(&mut C, S)>) -> Result<Vec<S>> {
+        let count = work.len();
+        if count > self.models.len() {
+            let copies = count / self.models.len();
+            let models = std::mem::take(&mut self.models);
+            self.models = models.into_iter().flat_map(|model| std::iter::repeat_n(model, copies)).collect();
+        }
+        let level = Known {
+            levels: &self.levels,
+            nodes: &self.next,
+            left: self.depth - self.levels.len() as u32,
+            most: self.most,
+        };
+        let ranges = (0..count).map(|part| part_of(level.nodes.codes.len(), part, count));
+        let jobs = self.models.iter_mut().zip(work).zip(ranges);
+        let job = |((model, (coder, mut source)), range)| {
+            level.code(model, coder, &mut source, range).map(|part| (part, source))
+        };
+        let parts: Vec<Result<(Part, S)>> = match count {
+            1 => jobs.map(job).collect(),
+            _ => std::thread::scope(|scope| {
+                let threads: Vec<_> = jobs.map(|one| scope.spawn(|| job(one))).collect();
+                threads
+                    .into_iter()
+                    .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                    .collect()
+            }),
+        };
+        let (mut coded, mut next, mut sources) = (Level::default(), Nodes::default(), Vec::with_capacity(count));
+        for part in parts {
+            let (part, source) = part?;
+            let before = next.codes.len() as u32;
+            coded.extend(&part.level, before);
+            next.codes.extend(part.children.codes);
+            next.siblings.extend(part.children.siblings);
+            self.lone.extend(part.lone);
+            sources.push(source);
+        }
+        if (next.codes.len() + self.lone.len()) as u64 > self.most {
+            return Err(too_many());
+        }
+        self.next = next;
+        self.levels.push(coded);
+        Ok(sources)
+    }
+}
+
+/// The nodes of a part of a level.
+fn part_of(nodes: usize, part: usize, parts: usize) -> Range<usize> {
+    nodes * part / parts..nodes * (part + 1) / parts
+}
+
+/// A level about to be coded, and the levels above it.
+struct Known<'a> {
+    levels: &'a [Level],
+    nodes: &'a Nodes,
+    /// Levels from this one on.
+    left: u32,
+    most: u64,
+}
+
+impl Known<'_> {
+    fn code(
+        &self,
+        model: &mut Model,
+        coder: &mut impl BitCoder,
+        source: &mut impl Source,
+        range: Range<usize>,
+    ) -> Result<Part> {
+        let sparse = self.nodes.codes.len() >= SPARSE_NODES && coder.code_fair(u32::from(source.sparse()), 1)? == 1;
+        let mut walk = Walk::new(self.levels.len() as u32);
+        let mut part = Part::default();
+        for node in range.clone() {
+            let (code, siblings) = (self.nodes.codes[node], self.nodes.siblings[node]);
+            let around = model.look(walk.go(code, self.levels), range.start, &part.level);
+            let first = part.children.codes.len() as u32;
+            if around.neighbours == 0 && self.left >= LONE_LEVELS {
+                let lone = source.lone();
+                if model.lone(coder, lone.is_some(), self.left, siblings.into())? {
+                    let rest = code_rest(coder, lone.unwrap_or(0), self.left)?;
+                    part.lone.push(code << (3 * self.left) | rest);
+                    part.level.push(first, 0);
+                    source.skip();
                     continue;
                 }
             }
-            let occupancy = self.model.occupancy(coder, source.split(n), around)?;
-            level.occupancy.push(occupancy);
+            let wanted = source.split();
+            let single = match sparse {
+                true => model.single(coder, wanted, &around, siblings)?,
+                false => None,
+            };
+            let occupancy = match single {
+                Some(child) => 1 << child,
+                None => model.occupancy(coder, wanted, around)?,
+            };
+            part.level.push(first, occupancy);
             let children = (0..8).filter(|child| occupancy >> child & 1 == 1);
-            self.nodes.extend(children.map(|child| code << 3 | child));
-            self.siblings.resize(self.nodes.len(), occupancy.count_ones() as u8);
-            if (self.nodes.len() + self.lone.len()) as u64 > self.most {
-                return Err(corrupt("an octree has more leaves than the header says"));
+            part.children.codes.extend(children.map(|child| code << 3 | child));
+            part.children.siblings.resize(part.children.codes.len(), occupancy.count_ones() as u8);
+            if (part.children.codes.len() + part.lone.len()) as u64 > self.most {
+                return Err(too_many());
             }
         }
-        self.levels.push(level);
-        source.descend();
-        Ok(())
+        Ok(part)
     }
 }
 
@@ -138,37 +258,47 @@ fn code_rest(coder: &mut impl BitCoder, code: u64, levels: u32) -> Result<u64> {
     Ok(coded)
 }
 
+#[derive(Clone)]
 struct Unknown;
 
 impl Source for Unknown {
-    fn lone(&self, _: usize) -> Option<u64> {
+    fn sparse(&self) -> bool {
+        false
+    }
+
+    fn lone(&self) -> Option<u64> {
         None
     }
 
-    fn split(&mut self, _: usize) -> u8 {
+    fn split(&mut self) -> u8 {
         0
     }
 
-    fn descend(&mut self) {}
+    fn skip(&mut self) {}
 }
 
-/// The nodes of a level as ranges of sorted codes.
+/// The nodes of a part of a level as ranges of sorted codes.
 struct Sorted<'a> {
     codes: &'a [u64],
     /// Levels below the nodes.
     left: u32,
-    nodes: Vec<(u32, u32)>,
+    sparse: bool,
+    nodes: std::slice::Iter<'a, (u32, u32)>,
     children: Vec<(u32, u32)>,
 }
 
 impl Source for Sorted<'_> {
-    fn lone(&self, node: usize) -> Option<u64> {
-        let (start, end) = self.nodes[node];
+    fn sparse(&self) -> bool {
+        self.sparse
+    }
+
+    fn lone(&self) -> Option<u64> {
+        let &(start, end) = self.nodes.as_slice().first()?;
         (end - start == 1).then(|| self.codes[start as usize])
     }
 
-    fn split(&mut self, node: usize) -> u8 {
-        let (mut start, end) = self.nodes[node];
+    fn split(&mut self) -> u8 {
+        let Some(&(mut start, end)) = self.nodes.next() else { return 0 };
         let shift = 3 * (self.left - 1);
         let mut occupancy = 0;
         while start < end {
@@ -182,9 +312,8 @@ impl Source for Sorted<'_> {
         occupancy
     }
 
-    fn descend(&mut self) {
-        self.nodes = std::mem::take(&mut self.children);
-        self.left = self.left.saturating_sub(1);
+    fn skip(&mut self) {
+        self.nodes.next();
     }
 }
 
@@ -193,21 +322,44 @@ impl Source for Sorted<'_> {
 pub(crate) fn encode_groups(codes: &[u64], depth: u32, points: u64) -> Result<Vec<Vec<u8>>> {
     let all = u32::try_from(codes.len()).map_err(|_| corrupt("too many points"))?;
     let mut tree = Tree::new(depth, points);
-    let mut source = Sorted { codes, left: depth, nodes: vec![(0, all)], children: Vec::new() };
+    let mut nodes = vec![(0, all)];
     let mut groups = Vec::new();
     while tree.missing() > 0 {
-        let mut encoder = BitEncoder::new();
-        let (mut levels, mut nodes) = (0u8, 0);
-        while tree.missing() > 0 && nodes < GROUP_NODES {
-            nodes += tree.nodes.len();
-            tree.code_level(&mut encoder, &mut source)?;
+        let parts = tree.parts();
+        let mut encoders: Vec<BitEncoder> = (0..parts).map(|_| BitEncoder::new()).collect();
+        let (mut levels, mut coded) = (0u8, 0);
+        while tree.missing() > 0 && coded < GROUP_NODES {
+            coded += nodes.len();
+            let left = tree.missing();
+            let sparse = is_sparse(codes, left, &nodes);
+            let work = encoders.iter_mut().enumerate().map(|(part, encoder)| {
+                let nodes = nodes[part_of(nodes.len(), part, parts)].iter();
+                (encoder, Sorted { codes, left, sparse, nodes, children: Vec::new() })
+            });
+            let sources = tree.code_level(work.collect())?;
+            nodes = sources.into_iter().flat_map(|source| source.children).collect();
             levels += 1;
         }
         let mut group = vec![levels];
-        group.extend(encoder.finish());
+        let streams: Vec<Vec<u8>> = encoders.into_iter().map(BitEncoder::finish).collect();
+        for stream in &streams[..parts - 1] {
+            varint::put(&mut group, stream.len() as u64);
+            group.extend(stream);
+        }
+        group.extend(&streams[parts - 1]);
         groups.push(group);
     }
     Ok(groups)
+}
+
+/// Whether most nodes, ranges of codes, have a single child.
+fn is_sparse(codes: &[u64], left: u32, nodes: &[(u32, u32)]) -> bool {
+    let child = |leaf: u32| codes[leaf as usize] >> (3 * (left - 1));
+    2 * nodes.iter().filter(|&&(start, end)| child(start) == child(end - 1)).count() > nodes.len()
+}
+
+fn too_many() -> Error {
+    corrupt("an octree has more leaves than the header says")
 }
 
 fn corrupt(what: &str) -> Error {
