@@ -225,51 +225,31 @@ impl Model {
         around: &Surroundings,
         siblings: u8,
     ) -> Result<Option<usize>> {
-        let count = around.neighbours.count_ones() as usize;
-        let siblings = u64::from(siblings);
+        let mut step = |bit: bool, seen: u64, node: usize| {
+            let contexts = [
+                around.neighbours.into(),
+                around.centroid,
+                u64::from(around.neighbours & NODE_FACES) << 3 | u64::from(siblings - 1),
+                around.ones.wrapping_mul(0x9FB2_1C65_1E98_DF25) >> 4,
+            ]
+            .map(|context: u64| context << 3 | node as u64);
+            let sets = [around.neighbours.count_ones() as usize * 8 + node, seen as usize];
+            self.single.code(coder, bit, &Decision { contexts, sets, scale: node })
+        };
         let known = u64::from(around.ones.count_ones().min(15)) << 6 | u64::from(around.open.count_ones().min(63));
-        if !self.single_step(coder, wanted.count_ones() == 1, around, count, siblings, known, 0)? {
+        if !step(wanted.count_ones() == 1, known, 0)? {
             return Ok(None);
         }
         let mut node = 1;
         for below in (0..3).rev() {
-            let sides = SIDES[node].map(|side| {
-                u64::from((around.ones & side).count_ones().min(7)) << 3
-                    | u64::from((around.open & side).count_ones() / 2).min(7)
+            let [low, high] = SIDES[node].map(|side| {
+                let (ones, open) = ((around.ones & side).count_ones(), (around.open & side).count_ones());
+                u64::from(ones.min(7)) << 3 | u64::from((open / 2).min(7))
             });
-            let bit = self.single_step(
-                coder,
-                wanted.trailing_zeros() >> below & 1 == 1,
-                around,
-                count,
-                siblings,
-                sides[0] << 6 | sides[1],
-                node,
-            )?;
+            let bit = step(wanted.trailing_zeros() >> below & 1 == 1, low << 6 | high, node)?;
             node = 2 * node + usize::from(bit);
         }
         Ok(Some(node - 8))
-    }
-
-    #[expect(clippy::too_many_arguments)]
-    fn single_step(
-        &mut self,
-        coder: &mut impl BitCoder,
-        bit: bool,
-        around: &Surroundings,
-        count: usize,
-        siblings: u64,
-        seen: u64,
-        node: usize,
-    ) -> Result<bool> {
-        let step = |context: u64| context << 3 | node as u64;
-        let contexts = [
-            step(around.neighbours.into()),
-            step(around.centroid),
-            step(u64::from(around.neighbours & NODE_FACES) << 3 | siblings - 1),
-            step(around.ones.wrapping_mul(0x9FB2_1C65_1E98_DF25) >> 4),
-        ];
-        self.single.code(coder, bit, &Decision { contexts, sets: [count * 8 + node, seen as usize], scale: node })
     }
 
     /// Codes which children hold points: at least one.

@@ -21,10 +21,6 @@ impl Level {
         self.nodes.push(u64::from(first) << 8 | u64::from(occupancy));
     }
 
-    pub fn len(&self) -> usize {
-        self.nodes.len()
-    }
-
     /// Which children of a node hold points, if there is such a node.
     pub fn occupancy(&self, node: usize) -> Option<u8> {
         self.nodes.get(node).map(|&node| node as u8)
