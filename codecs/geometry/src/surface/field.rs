@@ -27,10 +27,12 @@ pub(super) struct Field {
     values: Vec<f32>,
 }
 
-/// A triangle in steps, and the plane that it lies in.
+/// A triangle in steps, the plane that it lies in and a ball around it.
 struct Triangle {
     corners: [Place; 3],
     normal: Place,
+    middle: Place,
+    radius: f64,
     low: Place,
     high: Place,
 }
@@ -38,7 +40,7 @@ struct Triangle {
 impl Field {
     /// Distances to a mesh's triangles; `None` where the grid is too fine for it.
     pub fn new(mesh: &Mesh, grid: &Grid, side: usize) -> Option<Self> {
-        let places: Vec<Place> = mesh.positions.iter().map(|&position| grid.place(position)).collect();
+        let places: Vec<Place> = mesh.positions.iter().map(|position| grid.place(position.map(f64::from))).collect();
         let high = places.iter().fold([0.0f64; 3], |high, place| [0, 1, 2].map(|axis| high[axis].max(place[axis])));
         let blocks = high.map(|high| ((high + MARGIN) / side as f64).ceil() as usize);
         let samples = blocks.map(|count| count * side + 1);
@@ -89,17 +91,24 @@ impl Triangle {
         let length = normal.iter().map(|x| x * x).sum::<f64>().sqrt();
         let over =
             |pick: fn(f64, f64) -> f64| [0, 1, 2].map(|n| corners.iter().map(|c| c[n]).reduce(pick).unwrap_or(0.0));
+        let middle = [0, 1, 2].map(|axis| corners.iter().map(|corner| corner[axis]).sum::<f64>() / 3.0);
+        let radius = corners.iter().map(|&corner| self::length(triangles::sub(corner, middle))).fold(0.0, f64::max);
         Self {
             corners,
+            middle,
+            radius,
             normal: if length > 0.0 { normal.map(|x| x / length) } else { [0.0; 3] },
             low: over(f64::min),
             high: over(f64::max),
         }
     }
 
-    /// Distance from its plane.
-    fn off(&self, point: Place) -> f64 {
-        (0..3).map(|n| self.normal[n] * (point[n] - self.corners[0][n])).sum::<f64>().abs()
+    /// Whether it may be nearer to a point than so many steps: whether the ball and the plane are.
+    fn may_be_nearer(&self, point: Place, least: f64) -> bool {
+        let away = triangles::sub(point, self.middle);
+        let (x, y, z) = (away[0], away[1], away[2]);
+        let off = self.normal[0] * x + self.normal[1] * y + self.normal[2] * z;
+        x * x + y * y + z * z < (least + self.radius).powi(2) && off.abs() < least
     }
 }
 
@@ -122,7 +131,7 @@ fn distances(triangles: &[Triangle], [a, b, c]: [usize; 3]) -> (Vec<f32>, Vec<u3
                 for z in span(2, c) {
                     let (least, face) = &mut slice[y * c + z];
                     let point = [at, y as f64, z as f64];
-                    if triangle.off(point) < f64::from(*least) {
+                    if triangle.may_be_nearer(point, f64::from(*least)) {
                         let place = nearest_place(&triangle.corners, point);
                         let distance = length(triangles::sub(place, point)) as f32;
                         if distance < *least {

@@ -28,9 +28,9 @@ impl Grid {
         Self { step, corner }
     }
 
-    /// A position in steps from the corner.
-    pub fn place(&self, position: [f32; 3]) -> [f64; 3] {
-        [0, 1, 2].map(|axis| f64::from(position[axis]) / f64::from(self.step) - self.corner[axis] as f64 / PARTS)
+    /// A point in steps from the corner.
+    pub fn place(&self, point: [f64; 3]) -> [f64; 3] {
+        [0, 1, 2].map(|axis| point[axis] / f64::from(self.step) - self.corner[axis] as f64 / PARTS)
     }
 
     /// The position so many steps from the corner.

@@ -1,5 +1,7 @@
 //! As near to the original as a size allows.
 
+use std::collections::HashSet;
+
 use rayon::prelude::*;
 use tessera_core::container::Chunk;
 use tessera_core::entropy::{Places, Search, encode_searched};
@@ -23,7 +25,9 @@ const OFFSETS: [f32; 2] = [0.1, 0.4];
 /// which are so many.
 const REFINED: usize = 3;
 /// Bits that a block takes with its place: what resolutions are tried is those between.
-const BLOCK_BITS: std::ops::RangeInclusive<f64> = 5.0..=26.0;
+const BLOCK_BITS: std::ops::RangeInclusive<f64> = 5.0..=20.0;
+/// How many times as many blocks as samples touch the surface may go through.
+const FEW_TOUCHED: f64 = 1.5;
 /// Codewords from which one is chosen.
 const CANDIDATES: usize = 16;
 
@@ -66,9 +70,17 @@ pub(crate) fn encode(
     let mut fields: Vec<(Grid, Field)> = Vec::new();
     for steps in STEPS {
         let grid = Grid::new(bounds, steps);
+        // Finer grids have more blocks.
+        let (least, side) = (BLOCK_BITS.start(), codec.side() as f64);
+        let bits = block_bits(bytes, touched(original, &grid, side));
+        if bits < *least {
+            break;
+        }
+        if bits > FEW_TOUCHED * BLOCK_BITS.end() {
+            continue;
+        }
         let Some(field) = Field::new(mesh, &grid, codec.side()) else { break };
         let bits = block_bits(bytes, field.near(OFFSET).0.len());
-        // Finer grids have more blocks.
         if bits < *BLOCK_BITS.start() {
             break;
         }
@@ -97,6 +109,12 @@ pub(crate) fn encode(
         let error = best.likeness.error * original.diagonal;
         Coded { chunk, blocks, rung, vertices: best.mesh.positions.len(), error, likeness: best.likeness }
     }))
+}
+
+/// Blocks that hold a sample of the surface: nearly all that it goes through.
+fn touched(original: &Original, grid: &Grid, side: f64) -> usize {
+    let block = |&point: &[f64; 3]| grid.place(point).map(|along| (along / side) as u32);
+    original.samples.points.iter().map(block).collect::<HashSet<_>>().len()
 }
 
 fn block_bits(bytes: usize, blocks: usize) -> f64 {
