@@ -365,3 +365,50 @@ fn too_many() -> Error {
 fn corrupt(what: &str) -> Error {
     Error::Corrupt { what: what.to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::code_of;
+    use super::*;
+
+    /// Every second place of a plane: levels of single children, the last of 2^17 nodes and more.
+    fn plane() -> Vec<u64> {
+        let row = |x: u32| (0..400).map(move |y: u32| code_of([2 * x, 2 * y, (x + y) / 2]));
+        let mut codes: Vec<u64> = (0..400).flat_map(row).collect();
+        codes.sort_unstable();
+        codes
+    }
+
+    #[test]
+    fn large_levels_are_coded_in_parts_and_come_back() {
+        let codes = plane();
+        let points = codes.len() as u64;
+        let groups = encode_groups(&codes, 10, points).unwrap();
+        let mut tree = Tree::new(10, points);
+        for group in &groups {
+            tree.decode_group(group).unwrap();
+        }
+        assert_eq!(tree.models.len(), 2);
+        assert_eq!(tree.into_leaves().codes, codes);
+    }
+
+    #[test]
+    fn parts_that_are_cut_off_are_errors() {
+        let codes = plane();
+        let points = codes.len() as u64;
+        let groups = encode_groups(&codes, 10, points).unwrap();
+        let (last, before) = groups.split_last().unwrap();
+        let decode = |payload: &[u8]| {
+            let mut tree = Tree::new(10, points);
+            before.iter().for_each(|group| tree.decode_group(group).unwrap());
+            tree.decode_group(payload)
+        };
+        for cut in [0, 1, 2, 3, last.len() / 3, last.len() - 3] {
+            assert!(decode(&last[..cut]).is_err(), "{cut} of {} bytes", last.len());
+        }
+        // Two levels in a group that has parts, and a first part that is longer than all.
+        assert!(decode(&[&[2], &last[1..]].concat()).is_err());
+        assert!(decode(&[&[1, 255, 255, 255, 127], &last[1..]].concat()).is_err());
+    }
+}
