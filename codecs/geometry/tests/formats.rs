@@ -323,8 +323,7 @@ proptest! {
 
 #[test]
 fn spz_of_its_own_writer_is_read_in_every_version() {
-    let golden = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/geometry/splats.ply");
-    let all = splats_of(take(&fs::read(golden).unwrap()).unwrap().shape);
+    let all = splats_of(file("splats_of_spz.ply").unwrap().shape);
     let wanted = all.picked(&(0..40).collect::<Vec<_>>());
     for (version, turned) in [(2, 0.99), (3, 0.999_99), (4, 0.999_99)] {
         let splats = splats_of(file(&format!("splats_v{version}.spz")).unwrap().shape);
