@@ -214,6 +214,7 @@ impl Known<'_> {
         let sparse = self.nodes.codes.len() >= SPARSE_NODES && coder.code_fair(u32::from(source.sparse()), 1)? == 1;
         let mut walk = Walk::new(self.levels.len() as u32);
         let mut part = Part::default();
+        part.level.reserve(range.len());
         for node in range.clone() {
             let (code, siblings) = (self.nodes.codes[node], self.nodes.siblings[node]);
             let around = model.look(walk.go(code, self.levels), range.start, &part.level);

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use tessera_core::Result;
 use tessera_core::entropy::{BitCoder, Blend, Decision};
 
-use super::walk::{CENTRE, Level, NONE};
+use super::walk::{Cells, Level};
 
 /// Contexts of a decision about a child.
 const INPUTS: usize = 6;
@@ -182,17 +182,14 @@ impl Model {
     }
 
     /// What is known around a node of a level, of which `before` are the nodes before it from node `start` on.
-    pub fn look(&self, around: &[u32; 27], start: usize, before: &Level) -> Surroundings {
+    pub fn look(&self, cells: &Cells, start: usize, before: &Level) -> Surroundings {
         let (mut neighbours, mut ones, mut open) = (0u32, 0u64, 0u64);
         let (mut sums, mut count) = ([0i32; 3], 0i32);
-        for (cell, &index) in around.iter().enumerate() {
-            if index == NONE || cell == CENTRE {
-                continue;
-            }
+        for (cell, node) in cells.around() {
             neighbours |= 1 << cell;
             count += 1;
             let place = &PLACES[cell];
-            let known = (index as usize).checked_sub(start).and_then(|index| before.occupancy(index));
+            let known = node.checked_sub(start).and_then(|index| before.occupancy(index));
             let children = self.table[cell][usize::from(known.unwrap_or(0xff))];
             if let Some(held) = known {
                 ones |= children;

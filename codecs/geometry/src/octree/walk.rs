@@ -3,10 +3,8 @@
 //! A cell around a node lies in one of the 27 cells around its parent. So the walk keeps the surroundings of the path down to the last node,
 //! and works out anew only what lies below the last common ancestor: four thirds of a node each, on average, where points are dense.
 
-/// No node there.
-pub(super) const NONE: u32 = u32::MAX;
 /// Index of the node itself among its surroundings, which are in the order x, y, z, the last fastest, each from -1 to 1.
-pub(super) const CENTRE: usize = 13;
+const CENTRE: usize = 13;
 
 /// Nodes of a level, in Morton order.
 #[derive(Default)]
@@ -17,6 +15,10 @@ pub(super) struct Level {
 }
 
 impl Level {
+    pub fn reserve(&mut self, nodes: usize) {
+        self.nodes.reserve(nodes);
+    }
+
     pub fn push(&mut self, first: u32, occupancy: u8) {
         self.nodes.push(u64::from(first) << 8 | u64::from(occupancy));
     }
@@ -51,6 +53,8 @@ static RANK: [[u8; 256]; 8] = {
 #[derive(Clone, Copy)]
 struct Touched {
     parent: u8,
+    /// Which children of that cell they are, as a set.
+    children: u8,
     count: u8,
     /// Which cell around the child, and which child of the parent's cell it is.
     cells: [(u8, u8); 8],
@@ -58,7 +62,7 @@ struct Touched {
 
 /// For each child: the eight cells around its parent.
 static AROUND: [[Touched; 8]; 8] = {
-    let mut table = [[Touched { parent: 0, count: 0, cells: [(0, 0); 8] }; 8]; 8];
+    let mut table = [[Touched { parent: 0, children: 0, count: 0, cells: [(0, 0); 8] }; 8]; 8];
     let mut child = 0;
     while child < 8 {
         let mut cell = 0;
@@ -71,7 +75,9 @@ static AROUND: [[Touched; 8]; 8] = {
             let which = 4 * ((x >> 1) - (child >> 2 & 1)) + 2 * ((y >> 1) - (child >> 1 & 1)) + (z >> 1) - (child & 1);
             let touched = &mut table[child][which];
             touched.parent = ((x >> 1) * 9 + (y >> 1) * 3 + (z >> 1)) as u8;
-            touched.cells[touched.count as usize] = (cell as u8, ((x & 1) << 2 | (y & 1) << 1 | (z & 1)) as u8);
+            let own = ((x & 1) << 2 | (y & 1) << 1 | (z & 1)) as u8;
+            touched.children |= 1 << own;
+            touched.cells[touched.count as usize] = (cell as u8, own);
             touched.count += 1;
             cell += 1;
         }
@@ -84,22 +90,40 @@ static AROUND: [[Touched; 8]; 8] = {
 pub(super) struct Walk {
     depth: u32,
     code: u64,
-    path: Vec<[u32; 27]>,
+    path: Vec<Cells>,
+}
+
+/// The nodes among the 27 cells around a node.
+#[derive(Clone, Copy)]
+pub(super) struct Cells {
+    /// Which cells are nodes: cell `n` at bit `n`.
+    present: u32,
+    /// Which nodes of the level those cells are.
+    nodes: [u32; 27],
+}
+
+impl Cells {
+    /// The cells around the node itself that are nodes, and which nodes they are.
+    pub fn around(&self) -> impl Iterator<Item = (usize, usize)> {
+        let mut left = self.present & !(1 << CENTRE);
+        std::iter::from_fn(move || {
+            let cell = left.trailing_zeros() as usize;
+            left &= left.wrapping_sub(1);
+            self.nodes.get(cell).map(|&node| (cell, node as usize))
+        })
+    }
 }
 
 impl Walk {
     /// A walk over the nodes `depth` levels below the root.
     pub fn new(depth: u32) -> Self {
-        let mut root = [NONE; 27];
-        root[CENTRE] = 0;
-        let mut path = vec![[NONE; 27]; depth as usize + 1];
-        path[0] = root;
+        let root = Cells { present: 1 << CENTRE, nodes: [0; 27] };
         // A code that differs from all others at the root's children.
-        Self { depth, code: u64::MAX, path }
+        Self { depth, code: u64::MAX, path: vec![root; depth as usize + 1] }
     }
 
     /// Goes on to the node of a code; `levels` are those above it, from the root.
-    pub fn go(&mut self, code: u64, levels: &[Level]) -> &[u32; 27] {
+    pub fn go(&mut self, code: u64, levels: &[Level]) -> &Cells {
         let changed = code ^ self.code;
         let common = match changed {
             0 => self.depth,
@@ -108,16 +132,25 @@ impl Walk {
         self.code = code;
         for depth in common + 1..=self.depth {
             let (above, below) = self.path.split_at_mut(depth as usize);
-            let (parents, level) = (&above[depth as usize - 1], &levels[depth as usize - 1]);
+            let (parents, cells) = (&above[depth as usize - 1], &mut below[0]);
+            let level = &levels[depth as usize - 1];
             let child = (code >> (3 * (self.depth - depth)) & 7) as usize;
+            cells.present = 0;
             for touched in &AROUND[child] {
-                let cells = &touched.cells[..usize::from(touched.count)];
-                let parent = parents[usize::from(touched.parent)];
-                let node = if parent == NONE { 0 } else { level.nodes[parent as usize] };
+                if parents.present >> touched.parent & 1 == 0 {
+                    continue;
+                }
+                let node = level.nodes[parents.nodes[usize::from(touched.parent)] as usize];
                 let (first, occupancy) = ((node >> 8) as u32, node as u8);
-                for &(cell, own) in cells {
-                    let rank = u32::from(RANK[usize::from(own)][usize::from(occupancy)]);
-                    below[0][usize::from(cell)] = if occupancy >> own & 1 == 1 { first + rank } else { NONE };
+                if occupancy & touched.children == 0 {
+                    continue;
+                }
+                for &(cell, own) in &touched.cells[..usize::from(touched.count)] {
+                    if occupancy >> own & 1 == 1 {
+                        let before = RANK[usize::from(own)][usize::from(occupancy)];
+                        cells.nodes[usize::from(cell)] = first + u32::from(before);
+                        cells.present |= 1 << cell;
+                    }
                 }
             }
         }
