@@ -39,6 +39,8 @@ const SLACK: f64 = 0.01;
 const TRIES: usize = 4;
 /// Numbers of faces below and above the greatest that fits with certain steps whose meshes are compared with the original, too, where they fit.
 const AROUND: [usize; 2] = [9, 5];
+/// How far below the greatest that fits is the number of faces of a mesh that is simplified from all faces at once.
+const BELOW: usize = 2;
 /// Faces up to which there are as many: with more faces there is less to gain.
 const FEW_FACES: usize = 300;
 /// Bits a face takes, to begin with.
@@ -108,8 +110,8 @@ fn within_bytes(whole: Mesh, bytes: usize) -> Result<Coded> {
         fits.make(wanted);
         trials.par_iter_mut().try_for_each(|trial| trial.take(&fits))?;
     }
-    let glanced = |fits: &Fits, around| -> Result<_> {
-        let meshes = trials.iter().flat_map(|trial| trial.near(fits, around));
+    let glanced = |fits: &Fits, range: &dyn Fn(&Trial) -> Range<usize>| -> Result<_> {
+        let meshes = trials.iter().flat_map(|trial| trial.meshes(fits, range(trial)));
         let payloads: Vec<Payload> = meshes
             .collect::<Vec<_>>()
             .into_par_iter()
@@ -118,12 +120,23 @@ fn within_bytes(whole: Mesh, bytes: usize) -> Result<Coded> {
         let fitting = payloads.into_iter().filter(|payload| payload.bytes.len() <= bytes).collect();
         original.glanced(fitting, |payload| decode(&payload.bytes, payload.faces))
     };
-    let mut seen = glanced(&fits, [0; 2])?;
+    let mut seen = glanced(&fits, &|trial| trial.range(&fits, [0; 2]))?;
     if seen.iter().all(|seen| seen.likeness.f_score < ALL_NEAR) {
         // How near a few triangles are is much a matter of luck: a surface of fewer faces may be the nearer one, and one that is not fitted may take
         // fewer bytes.
         fits.make(trials.iter().flat_map(|trial| trial.range(&fits, AROUND)).collect());
-        seen = glanced(&fits, AROUND)?;
+        seen = glanced(&fits, &|trial| trial.range(&fits, AROUND))?;
+        // What is simplified from all faces at once takes longer and keeps more, if there are not too few.
+        if ladder.len() > 1 {
+            let mut whole = Fits::new(&ladder[..1], &original);
+            let counts = whole.counts.clone();
+            let below = |trial: &Trial| match trial.best {
+                Some((n, _)) if counts[n] > FEW_FACES => n - BELOW..n - BELOW + 1,
+                _ => 0..0,
+            };
+            whole.make(trials.iter().flat_map(&below).collect());
+            seen.extend(glanced(&whole, &below)?);
+        }
     }
     let best = original.best(seen);
     let best = best.ok_or_else(|| Error::shape(format!("the mesh does not fit {bytes} bytes; ask for more")))?;
@@ -262,10 +275,10 @@ impl Trial {
         n.saturating_sub(before)..fits.counts.len().min(n + after + 1)
     }
 
-    /// What was made of them, with the steps.
-    fn near<'a>(&self, fits: &'a Fits, around: [usize; 2]) -> impl Iterator<Item = ((f64, u8), &'a Mesh)> {
+    /// What was made of numbers of faces, with the steps.
+    fn meshes<'a>(&self, fits: &'a Fits, places: Range<usize>) -> impl Iterator<Item = ((f64, u8), &'a Mesh)> {
         let steps = self.steps;
-        let made = fits.made.range(self.range(fits, around)).map(|(_, fit)| fit);
+        let made = fits.made.range(places).map(|(_, fit)| fit);
         made.filter(|fit| !fit.plain.faces.is_empty()).flat_map(move |fit| [(steps, &fit.fitted), (steps, &fit.plain)])
     }
 
