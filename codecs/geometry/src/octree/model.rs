@@ -256,7 +256,7 @@ impl Model {
         let whole = u64::from(neighbours);
         around.open |= OWN;
         let mut node = 1u64;
-        for child in 0..8usize {
+        for (child, cells) in NEAR.iter().enumerate() {
             if child == 7 && node == 1 << 7 {
                 // None so far: it is this one.
                 node = node << 1 | 1;
@@ -266,7 +266,7 @@ impl Model {
             around.open &= !(1 << (own + MIDDLE));
             let (ones, open) = (around.ones >> own, around.open >> own);
             let (held, free) = (ones & (FACES | EDGES | CORNERS), open & (FACES | EDGES | CORNERS));
-            let near = NEAR[child].iter().rev().fold(0, |near, cell| near << 1 | u64::from(neighbours >> cell & 1));
+            let near = cells.iter().rev().fold(0, |near, cell| near << 1 | u64::from(neighbours >> cell & 1));
             let (faces, edges, corners) = (held & FACES, held & EDGES, held & CORNERS);
             let weight = 4 * faces.count_ones() + 2 * edges.count_ones() + corners.count_ones();
             let contexts = [
