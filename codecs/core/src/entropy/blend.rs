@@ -26,7 +26,7 @@ const KINDS: usize = 8;
 const RATE: i32 = 5;
 /// Learning rate of the biases, as a shift.
 const BIAS_SHIFT: u32 = 6;
-/// A weight stays within ±16.
+/// A weight stays within ±16, a bias within ±16 nats.
 const WEIGHT_LIMIT: i32 = 16 << 16;
 /// Intervals of the last correction's scale.
 const STEPS: usize = 32;
@@ -105,10 +105,10 @@ pub struct Blend<const N: usize, const S: usize> {
 }
 
 impl<const N: usize, const S: usize> Blend<N, S> {
-    /// One that has learned nothing, with `2^table_bits` counters per input, from 1 to 24; `sets` says how many sets of weights each
+    /// One that has learned nothing, with `2^table_bits` counters per input, from 5 to 24; `sets` says how many sets of weights each
     /// choice has.
     pub fn new(table_bits: u32, sets: [usize; S], scales: usize) -> Self {
-        let table_bits = table_bits.clamp(1, 24);
+        let table_bits = table_bits.clamp(LINE_BITS + 1, 24);
         let first = FIRST.map(|weight| weight * 1024 / S as i32);
         let scale: [u16; STEPS + 1] = std::array::from_fn(|n| squash((n as i32 - 16) << 15));
         Self {
@@ -149,7 +149,7 @@ impl<const N: usize, const S: usize> Blend<N, S> {
             }
         }
         for (biases, &set) in self.biases.iter_mut().zip(&decision.sets) {
-            biases[set] += error >> BIAS_SHIFT;
+            biases[set] = (biases[set] + (error >> BIAS_SHIFT)).clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT);
         }
         for at in at {
             observe(&mut self.counters[at], bit);
