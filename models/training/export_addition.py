@@ -1,11 +1,11 @@
-"""Writes a refiner, a masked-token model or a frame decoder, with a frame encoder if one is named, as a pack that names the image pack it adds to.
+"""Writes a refiner, a masked-token model or a frame decoder, with a frame encoder and an enhancer if they are named, as a pack that names the image pack it adds to.
 
     python export_addition.py --kind refiner --weights work/refiner/out/weights.safetensors --card packs/image-f16-refiner.md
         --id image-f16-refiner-1 --version 1.0.0 --archive ../packs/image-f16-refiner.tpack
     python export_addition.py --kind masked --weights work/masked/out/weights.safetensors --card packs/image-f16-masked.md
         --id image-f16-masked-1 --version 1.0.0 --archive ../packs/image-f16-masked.tpack
     python export_addition.py --kind video --weights work/video/out/weights.safetensors --encoder work/encoder/out/weights.safetensors
-        --card packs/video-f16.md --id video-f16-3 --version 3.0.0 --archive ../packs/video-f16.tpack
+        --enhancer work/enhancer/out/weights.safetensors --card packs/video-f16.md --id video-f16-4 --version 4.0.0 --archive ../packs/video-f16.tpack
 """
 
 import argparse
@@ -24,7 +24,7 @@ import weights
 from export_image import OPSET
 from masked_model import PLANES, MaskedModel
 from refiner_model import Refiner
-from video_model import MARGIN, FrameDecoder, FrameEncoder
+from video_model import BLOCK, BLOCK_MARGIN, MARGIN, Enhancer, FrameDecoder, FrameEncoder
 
 SUMMARIES = {
     "refiner": "Residual refiner: removes noise and coding residual together, in 1, 2 or 5 steps, without a bit more.",
@@ -33,6 +33,7 @@ SUMMARIES = {
 }
 CONFIGURATIONS = {"refiner": "refiner.toml", "masked": "masked.toml", "video": "video.toml"}
 FRAME_ENCODER = ("video_encoder.toml", " Frame encoder: a frame to its latents.")
+ENHANCER = ("enhancer.toml", " Enhancer: a decoded frame of a base layer to the picture at twice its sides.")
 
 
 def graph(module: torch.nn.Module, shapes: dict[str, tuple[int, ...]], output: str) -> onnx.ModelProto:
@@ -61,14 +62,15 @@ def main():
     parser.add_argument("--pack", default=Path(__file__).parent.parent / "packs" / "image-f16.tpack", type=Path, help="the image pack it was trained for")
     parser.add_argument("--weights", required=True, type=Path)
     parser.add_argument("--encoder", type=Path, help="with --kind video: weights of a frame encoder")
+    parser.add_argument("--enhancer", type=Path, help="with --kind video: weights of an enhancer")
     parser.add_argument("--card", required=True, type=Path)
     parser.add_argument("--id", required=True)
     parser.add_argument("--version", required=True)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--archive", type=Path)
     args = parser.parse_args()
-    if args.encoder and args.kind != "video":
-        parser.error("--encoder is for --kind video")
+    if (args.encoder or args.enhancer) and args.kind != "video":
+        parser.error("--encoder and --enhancer are for --kind video")
     with zipfile.ZipFile(args.pack) as archive:
         manifest = archive.read("pack.toml")
     base, image = hashlib.sha256(manifest).hexdigest()[:16], tomllib.loads(manifest.decode())["image"]
@@ -98,6 +100,14 @@ def main():
         encoder = FrameEncoder(image["dim"], shape_of(Path(__file__).with_name(config))["widths"])
         fill(encoder, args.encoder)
         graphs["encoder"] = ("encoder.onnx", encoder, {"image": (1, 3, 64, 96)}, "latent")
+        summary += more
+    if args.enhancer:
+        config, more = ENHANCER
+        config = shape_of(Path(__file__).with_name(config))
+        enhancer = Enhancer(config["widths"], config["depths"])
+        fill(enhancer, args.enhancer)
+        graphs["enhancer"] = ("enhancer.onnx", enhancer, {"blocks": (1, 3 * BLOCK**2, 10, 12)}, "image")
+        section["enhancer_margin"] = BLOCK_MARGIN
         summary += more
     parts = {}
     for key, (file, part, shapes, output) in graphs.items():

@@ -1,4 +1,4 @@
-"""What trainings beside a frozen image pack share: arguments, resumable state, averaged weights, pace."""
+"""What trainings of what is added to an image pack share: arguments, resumable state, averaged weights, pace."""
 
 import argparse
 import json
@@ -40,13 +40,15 @@ def arguments(doc: str, config: str, **required: str) -> argparse.Namespace:
 
 
 class Trainer:
-    """A model, its average, optimisers and counters. Subclasses give `step` and `judge_text`."""
+    """A model, its average, optimisers and counters. Subclasses give `step` and `judge_text`; `folder` is what `--data` is read with."""
+
+    folder = PhotoFolder
 
     def __init__(self, args, make, extras: dict[str, torch.nn.Module] | None = None):
         self.args, self.config, self.device = args, configuration(args.config, args.set), args.device
         torch.manual_seed(int.from_bytes(os.urandom(4)))
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.benchmark = True
-        self.image = FrozenImage(args.pack, self.device)
+        self.image = self.frozen()
         place = lambda module: module.to(self.device, memory_format=torch.channels_last)
         self.model, self.mean = place(make(self.config["model"], self.image)), place(make(self.config["model"], self.image)).requires_grad_(False)
         self.mean.load_state_dict(self.model.state_dict())
@@ -60,6 +62,20 @@ class Trainer:
         count = sum(p.numel() for p in self.model.parameters())
         print(f"{count / 1e6:.2f} million parameters on {self.device}", flush=True)
         self.resume()
+
+    def frozen(self):
+        """The image pack, or nothing where the model sees none of it."""
+        return FrozenImage(self.args.pack, self.device)
+
+    def open(self, folder):
+        """What batches are drawn from."""
+        data = self.config["data"]
+        photos = folder.new(self.args.photos)
+        print(f"{len(photos)} photos, {sum(p.shape[1] * p.shape[2] for p in photos) / 1e6:.0f} megapixels", flush=True)
+        bank = CropBank(photos, data["crop"], data["slots"], self.device, self.progress["step"] + 1, data["smallest_scale"])
+        with self.autocast():
+            self.image.learn_costs(bank, 200_000 if self.device == "cuda" else 4_000, self.config["schedule"]["batch"])
+        return bank
 
     def autocast(self):
         return torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.args.bf16)
@@ -159,13 +175,9 @@ class Trainer:
         return loss
 
     def run(self):
-        args, started, data = self.args, time.time(), self.config["data"]
-        folder = PhotoFolder(args.data)
-        photos = folder.new(args.photos)
-        print(f"{len(photos)} photos, {sum(p.shape[1] * p.shape[2] for p in photos) / 1e6:.0f} megapixels, {time.time() - started:.0f} s", flush=True)
-        bank = CropBank(photos, data["crop"], data["slots"], self.device, self.progress["step"] + 1, data["smallest_scale"])
-        with self.autocast():
-            self.image.learn_costs(bank, 200_000 if self.device == "cuda" else 4_000, self.config["schedule"]["batch"])
+        args, started = self.args, time.time()
+        folder = self.folder(args.data)
+        bank = self.open(folder)
         print(f"ready after {time.time() - started:.0f} s", flush=True)
         mark, saved, base = time.time(), time.time(), self.progress["seconds"]
         while time.time() - started < args.minutes * 60 and self.local < args.steps:

@@ -5,6 +5,8 @@ eighths and of quarters; two heads end it: one at the size that was coded, one a
 stays small: `MARGIN` tokens on every side.
 
 The frame encoder: picture → the latents that the image encoder gives, at six tenths of its work.
+
+The enhancer: a decoded frame of a base layer → the picture at twice its sides.
 """
 
 import torch
@@ -16,6 +18,8 @@ from refiner_model import Grow
 
 # Tokens away from a token that no output sample of it depends on: 5 convolutions at stride 16, 4 at 8, 4 at 4, rounded up.
 MARGIN = 8
+# Samples of a frame's side that the enhancer sees as one block, and blocks away from a block that nothing of it depends on: 40 samples.
+BLOCK, BLOCK_MARGIN = 4, 10
 
 
 class LightBlock(nn.Module):
@@ -77,3 +81,35 @@ class FrameEncoder(Encoder):
         state = {name: t[:, :, 1:2, 1:2] if name.endswith(".b.weight") else t for name, t in encoder.state_dict().items()}
         self.load_state_dict(state)
         return self
+
+
+class Enhancer(nn.Module):
+    """blocks [N,48,h,w], each of 4x4 samples of a frame in [-1,1] as `pixel_unshuffle` makes them → picture [N,3,8h,8w].
+
+    A linear filter that begins as cubic interpolation, and what a small U-Net at halves and quarters of the frame adds to it.
+    """
+
+    def __init__(self, widths: tuple[int, int], depths: tuple[int, int, int]):
+        super().__init__()
+        fine, coarse = widths
+        self.filter = nn.Conv2d(3, 12, 5, 1, 2, padding_mode="replicate")
+        self.head, self.before = nn.Conv2d(3, fine, 6, 2, 2), nn.Sequential(*light(fine, depths[0]))
+        self.down, self.middle, self.up = nn.Conv2d(fine, coarse, 4, 2, 1), nn.Sequential(*light(coarse, depths[1])), Grow(coarse, fine)
+        self.after = nn.Sequential(*light(fine, depths[2]))
+        self.tail = nn.Conv2d(fine, 48, 3, 1, 1)
+        for parameter in (self.filter.weight, self.filter.bias, self.tail.weight, self.tail.bias):
+            nn.init.zeros_(parameter)
+        # A quarter of a sample before and after: Keys' cubic with a = -0.75, as interpolate has it.
+        near = torch.tensor([-0.03515625, 0.26171875, 0.87890625, -0.10546875, 0.0])
+        taps = torch.stack([near, near.flip(0)])
+        with torch.no_grad():
+            for colour in range(3):
+                for y in range(2):
+                    for x in range(2):
+                        self.filter.weight[colour * 4 + y * 2 + x, colour] = taps[y][:, None] * taps[x][None]
+
+    def forward(self, blocks):
+        frame = F.pixel_shuffle(blocks, BLOCK)
+        a = self.before(self.head(frame))
+        a = self.after(a + self.up(self.middle(self.down(a))))
+        return F.pixel_shuffle(self.filter(frame), 2) + F.pixel_shuffle(self.tail(F.silu(a)), 4)

@@ -155,7 +155,7 @@ enum Report {
 
 pub fn run(arguments: &Encode) -> Result<std::result::Result<(), Exit>> {
     #[cfg(all(feature = "ffmpeg", unix))]
-    if arguments.video.base {
+    if !arguments.video.no_base {
         quiet::begin_again();
     }
     let takes = [PICTURES, SOUNDS, VIDEOS, SHAPES].concat();
@@ -286,7 +286,7 @@ impl Encode {
             ("--bps", self.bps.is_some(), &[Sound, Video]),
             ("--max-minutes", self.sound.max_minutes.is_some(), &[Sound]),
             ("--audio", self.video.audio != video::Audio::Keep, &[Video]),
-            ("--base", self.video.base, &[Video]),
+            ("--no-base", self.video.no_base, &[Video]),
             ("--eighths", self.video.eighths.is_some(), &[Video]),
             ("--encoder", self.video.encoder.is_some(), &[Video]),
             ("--keep", self.video.keep != video::Keep::All, &[Video]),

@@ -11,6 +11,9 @@
 
 mod clock;
 mod codec;
+#[cfg(feature = "ffmpeg")]
+mod detail;
+mod enlarge;
 mod error;
 mod frame;
 mod gop;
@@ -30,7 +33,9 @@ pub use codec::{
     MOST_CLUSTERS, Networks, Reduced, Tally, Target, VideoCodec, inspect,
 };
 #[cfg(feature = "ffmpeg")]
-pub use codec::{Judge, Switched};
+pub use codec::{Judge, Switched, base_at_hand};
+#[cfg(feature = "ffmpeg")]
+pub use detail::Detail;
 pub use error::{Error, Result};
 pub use frame::{Frame, Rational, Sink, Source, StreamInfo};
 pub use interest::Classifier;

@@ -60,7 +60,7 @@ pub struct MaskedSection {
     pub graph: String,
 }
 
-/// What a pack for the frames of videos adds: a decoder, and where it has one, an encoder.
+/// What a pack for the frames of videos adds: a decoder, and where it has them, an encoder and an enhancer of base layers.
 #[derive(Clone, Debug, Deserialize)]
 pub struct VideoSection {
     /// As [`RefinerSection::base`].
@@ -81,6 +81,11 @@ pub struct VideoSection {
     pub double: String,
     /// The graph, see [`VideoPack::encoder`].
     pub encoder: Option<String>,
+    /// The graph, see [`VideoPack::enhancer`].
+    pub enhancer: Option<String>,
+    /// Blocks away from a block that nothing of it in the enhancer's picture depends on.
+    #[serde(default)]
+    pub enhancer_margin: u32,
 }
 
 /// The graphs of a refiner pack and what they are run with.
@@ -112,7 +117,7 @@ pub struct MaskedPack {
     pub section: MaskedSection,
 }
 
-/// The graphs of a frame decoder, and the frame encoder where the pack has one.
+/// The graphs of a frame decoder, and the frame encoder and the enhancer where the pack has them.
 #[derive(Clone, Debug)]
 pub struct VideoPack {
     /// Latents f32 [1,dim,h,w] of a frame and of the frame before, or twice of the same frame → features f32 [1,c,4h,4w].
@@ -123,6 +128,8 @@ pub struct VideoPack {
     pub double: Graph,
     /// A frame f32 [1,3,stride·h,stride·w] in [-1,1] → its latents f32 [1,dim,h,w], in place of the image pack's encoder.
     pub encoder: Option<Graph>,
+    /// A frame in blocks of 4x4 samples, f32 [1,48,h,w] in [-1,1], first by colour, then by row → the frame at twice its sides, f32 [1,3,8·h,8·w].
+    pub enhancer: Option<Graph>,
     /// Its numbers.
     pub section: VideoSection,
 }
@@ -154,7 +161,9 @@ impl MaskedSection {
 impl VideoSection {
     /// Whether the numbers make sense.
     pub(super) fn fits(&self) -> bool {
-        self.stride == 16 && (1..=64).contains(&self.margin) && shape_fits(self.dim, self.depth) && is_hash(&self.base)
+        let margins = (1..=64).contains(&self.margin)
+            && (self.enhancer.is_none() || (1..=64).contains(&self.enhancer_margin));
+        self.stride == 16 && margins && shape_fits(self.dim, self.depth) && is_hash(&self.base)
     }
 }
 
@@ -196,6 +205,7 @@ impl VideoPack {
             head: pack.graph(&section.head)?,
             double: pack.graph(&section.double)?,
             encoder: section.encoder.as_deref().map(|file| pack.graph(file)).transpose()?,
+            enhancer: section.enhancer.as_deref().map(|file| pack.graph(file)).transpose()?,
             section: section.clone(),
         })
     }

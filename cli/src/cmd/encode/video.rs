@@ -11,7 +11,7 @@ use clap::Args;
 use serde::Serialize;
 use tessera_core::Rung;
 #[cfg(feature = "ffmpeg")]
-use tessera_video::Judge;
+use tessera_video::{Detail, Judge};
 use tessera_video::{
     Changes, Classifier, EncodeOptions, Interest, Networks, Source as Frames, Target, VideoCodec,
     io::{ReadOptions, is_video, open, pictures::Pattern, y4m},
@@ -28,7 +28,7 @@ use crate::{
 };
 
 #[cfg(feature = "ffmpeg")]
-use super::judge::{Detail, Measured};
+use super::judge::Measured;
 
 /// Options for videos.
 #[derive(Args, Clone, Debug)]
@@ -50,14 +50,14 @@ pub struct VideoArgs {
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Audio::Keep)]
     pub audio: Audio,
 
-    /// Let a group of pictures become AV1 at half the sides where that looks better at no more bytes. Needs a file to read twice, memory for the coded video and
-    /// the frames of a group, and FFmpeg's libraries, to decode too
+    /// Tokens alone. Without it, a group of pictures becomes AV1 at half the sides where that looks better at no more bytes, if the input is a file, of which all frames are
+    /// kept, and FFmpeg's libraries are there, which decoding needs then too
     #[arg(long)]
-    pub base: bool,
+    pub no_base: bool,
 
     /// Which frames are kept: all, or, of each stretch of --gop seconds, those from the first on that shows something new. What is left out is no part of the file: the frame
     /// before it is shown until the next one, and the video is as long as it was
-    #[arg(long, value_enum, value_name = "WHICH", default_value_t = Keep::All, conflicts_with = "base")]
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t = Keep::All)]
     pub keep: Keep,
 
     /// With --keep changes: a model pack that says which pictures are of interest, by id or hash; of a stretch without any, the first new frame alone is kept
@@ -201,8 +201,10 @@ pub fn encode(
     output: Output,
 ) -> Result<Report> {
     let encoder = FrameNetworks::wanted(wanted.video.encoder);
-    // What --base weighs is painted as the file will be, whoever encodes.
-    let networks = if wanted.video.base && encoder == Networks::Image { Networks::Best } else { encoder };
+    let again = input.path();
+    let weighed = again.clone().filter(|_| wanted.video.base_at_hand());
+    // A base layer is weighed against tokens painted as the file will be, whoever encodes.
+    let networks = if weighed.is_some() && encoder == Networks::Image { Networks::Best } else { encoder };
     let codec = shared.video_codec(pack, networks)?;
     let options = EncodeOptions {
         target: wanted.target,
@@ -214,7 +216,6 @@ pub fn encode(
     };
     let start = Instant::now();
     let sound = beside::sound(shared, &input, wanted.video.audio)?;
-    let again = input.path();
     let cut = again.as_ref().and_then(|path| files::missing(&mut File::open(path).ok()?).ok()?);
     let mut frames = input.open()?;
     let (width, height) = (frames.info().width, frames.info().height);
@@ -235,7 +236,7 @@ pub fn encode(
         encoded.map_err(|error| explain::video(&error))
     };
     let mut base_gops = 0;
-    let encoded = match (&job.sink, again.filter(|_| cfg!(feature = "ffmpeg") && wanted.video.base)) {
+    let encoded = match (&job.sink, weighed) {
         (Sink::Stdout, None) => encode(&mut io::stdout().lock())?,
         (sink, None) => output.make(sink, |path: &Path| {
             let file = File::create(path).map_err(|error| Failure::write(path, &error))?;
@@ -303,6 +304,15 @@ fn switched(_: &VideoCodec, _: &Shared, file: &[u8], _: &Path) -> Result<(Vec<u8
 }
 
 impl VideoArgs {
+    /// Whether base layers may be made.
+    fn base_at_hand(&self) -> bool {
+        #[cfg(feature = "ffmpeg")]
+        let at_hand = tessera_video::base_at_hand();
+        #[cfg(not(feature = "ffmpeg"))]
+        let at_hand = false;
+        at_hand && !self.no_base && self.keep == Keep::All
+    }
+
     /// Whoever says what is of interest.
     fn interest(&self, shared: &Shared) -> Result<Option<Classifier>> {
         let Some(name) = &self.interest else { return Ok(None) };

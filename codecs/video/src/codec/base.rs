@@ -4,17 +4,29 @@ use image::imageops::FilterType;
 use tessera_core::Limits;
 use tessera_core::container::{self, Chunk, ChunkKind, GopEntry, GopIndex, GopTimes};
 
+use super::decode::Base;
 use super::inspect::{info_of, shape_of};
 use super::writing::Writing;
 use super::{DecodeOptions, VideoCodec};
+use crate::enlarge::{Enlarger, WHOLE};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Sink, Source, StreamInfo};
 use crate::io::{Coding, IoLimits, bare, square};
 
-/// Constant rate factors that are tried, from the fewest bytes up.
-const FACTORS: [u8; 8] = [63, 59, 55, 51, 47, 43, 38, 32];
+/// Who codes base layers.
+const ENCODER: &str = "libsvtav1";
+/// Constant rate factors, from the most bytes to the fewest, and the one that is tried first.
+const FACTORS: std::ops::RangeInclusive<u8> = 15..=63;
+const FIRST: u8 = 50;
+/// Steps of the factor in which bytes halve, about.
+const HALVING: f64 = 9.0;
+/// Streams that are made of a group at most, and the part of the bytes from which on one is taken at once.
+const TRIES: usize = 5;
+const FULL: f64 = 0.96;
 /// Of so many frames the judge sees one.
 const JUDGED: usize = 8;
+/// Shares of enhancement that are weighed.
+const SHARES: [u8; 4] = [0, WHOLE / 2, WHOLE * 3 / 4, WHOLE];
 
 /// What tells which of two decoded frames looks more like the source: a distance, less is better.
 pub trait Judge {
@@ -23,6 +35,11 @@ pub trait Judge {
     /// # Errors
     /// Whatever keeps it from measuring.
     fn distance(&mut self, source: &[u8], decoded: &[u8], size: (u32, u32)) -> Result<f64>;
+
+    /// The part of the tokens' distance below which a base layer is taken: less than 1 for a judge that is not sure.
+    fn margin(&self) -> f64 {
+        1.0
+    }
 }
 
 /// A file with the better of tokens and base layer in every group.
@@ -34,9 +51,14 @@ pub struct Switched {
     pub base: Vec<bool>,
 }
 
+/// Whether FFmpeg has what codes base layers.
+pub fn base_at_hand() -> bool {
+    bare::has_encoder(ENCODER)
+}
+
 impl VideoCodec {
-    /// Gives every group of a file the AV1 stream at half the sides that is no longer than its tokens, where the judge finds that it looks better. `source` has the
-    /// frames that the file was made of, from the first. Memory holds the frames of one group.
+    /// Gives every group of a file the AV1 stream at half the sides that is no longer than its tokens, where the judge finds that it looks better, with the share of
+    /// enhancement that looks best. `source` has the frames that the file was made of, from the first. Memory holds the small frames of one group, and a few whole ones.
     ///
     /// # Errors
     /// As [`decode`](Self::decode); those of source and judge; [`Error::Video`] if FFmpeg has no SVT-AV1.
@@ -44,7 +66,8 @@ impl VideoCodec {
         let limits = Limits::default();
         let read = container::read(file, &limits)?;
         let shape = shape_of(&read.header)?;
-        let size = (shape.width, shape.height);
+        let (size, info) = ((shape.width, shape.height), info_of(&shape));
+        let mut enlarger = Enlarger::new(coded_size(size), size, self.frames.as_ref())?;
         let (mut groups, others): (Vec<Chunk>, Vec<Chunk>) =
             read.chunks.into_iter().partition(|chunk| chunk.kind == ChunkKind::Gop);
         groups.sort_by_key(|chunk| chunk.sequence);
@@ -52,33 +75,29 @@ impl VideoCodec {
         let mut clocks = Vec::new();
         for chunk in &mut groups {
             let (times, tokens) = GopTimes::split(&chunk.payload)?;
-            let mut frames = Vec::new();
-            for _ in 0..times.ticks.len() {
-                let frame = source.next_frame()?;
-                frames.push(frame.ok_or_else(|| Error::video("the source has fewer frames now than before"))?.rgb);
-            }
-            let stream = best(&frames, &info_of(&shape), tokens.len())?;
-            let mut better = false;
-            if let Some(stream) = &stream {
-                let alone = Chunk { sequence: 0, ..chunk.clone() };
+            let seen = Seen::of(source, times.ticks.len(), size)?;
+            // A base layer has a byte before the stream.
+            let stream = best(&seen.small, &info, tokens.len().saturating_sub(1))?;
+            let mut better = None;
+            if let Some(stream) = stream {
+                let (share, distance) = share(&stream, &seen, size, &mut enlarger, judge)?;
                 let mut by_tokens = Kept::default();
-                self.decode(&container::write(&read.header, &[alone])?, &mut by_tokens, &DecodeOptions::default())?;
-                let (small, decoded) = decode(stream, size, frames.len())?;
-                let whole = |rgb| square::resize(rgb, small, size);
-                let by_base = decoded.into_iter().step_by(JUDGED).map(whole).collect::<Result<Vec<_>>>()?;
-                let mut sum = |decoded: &[Vec<u8>]| -> Result<f64> {
-                    let pairs = frames.iter().step_by(JUDGED).zip(decoded);
-                    pairs.map(|(source, decoded)| judge.distance(source, decoded, size)).sum()
-                };
-                better = sum(&by_base)? < sum(&by_tokens.frames)?;
+                let alone = container::write(&read.header, &[Chunk { sequence: 0, ..chunk.clone() }])?;
+                self.decode_every(JUDGED, &alone, &mut by_tokens, &DecodeOptions::default())?;
+                let mut sum = 0.0;
+                for (source, decoded) in seen.judged.iter().zip(&by_tokens.frames) {
+                    sum += judge.distance(source, decoded, size)?;
+                }
+                better = (distance < judge.margin() * sum).then_some((share, stream));
             }
-            if let (true, Some(stream)) = (better, stream) {
+            base.push(better.is_some());
+            if let Some((share, stream)) = better {
                 let mut payload = Vec::new();
                 times.put(&mut payload)?;
+                payload.push(share);
                 payload.extend(stream);
                 *chunk = Chunk { token_crc: None, payload, ..chunk.clone() };
             }
-            base.push(better);
             clocks.push(times);
         }
         let mut bytes = Vec::new();
@@ -97,9 +116,66 @@ impl VideoCodec {
     }
 }
 
-/// The frames of a base layer's stream, as many as the group has, and their size, which is that of the video at most.
-pub(super) fn decode(stream: &[u8], size: (u32, u32), count: usize) -> Result<bare::Pictures> {
-    let most = (coded_side(2 * size.0), coded_side(2 * size.1));
+/// What is kept of the frames of a group.
+struct Seen {
+    /// All of them, as small as they are coded, numbered.
+    small: Vec<Frame>,
+    /// One of [`JUDGED`], whole.
+    judged: Vec<Vec<u8>>,
+}
+
+impl Seen {
+    fn of(source: &mut dyn Source, count: usize, size: (u32, u32)) -> Result<Self> {
+        let mut seen = Self { small: Vec::with_capacity(count), judged: Vec::new() };
+        for n in 0..count {
+            let frame = source.next_frame()?;
+            let rgb = frame.ok_or_else(|| Error::video("the source has fewer frames now than before"))?.rgb;
+            if n.is_multiple_of(JUDGED) {
+                seen.judged.push(rgb.clone());
+            }
+            let rgb = square::scale(rgb, size, coded_size(size), FilterType::Lanczos3)?;
+            seen.small.push(Frame { rgb, time: n as i64 });
+        }
+        Ok(seen)
+    }
+}
+
+/// The share of enhancement with which a stream looks best, and the sum of the distances.
+fn share(
+    stream: &[u8],
+    seen: &Seen,
+    size: (u32, u32),
+    enlarger: &mut Enlarger,
+    judge: &mut dyn Judge,
+) -> Result<(u8, f64)> {
+    let (small, frames) = pictures(stream, size, seen.small.len())?;
+    if !enlarger.is_for(small) {
+        return Err(Error::video("SVT-AV1 made frames of another size; report this"));
+    }
+    let shares = if enlarger.enhances() { &SHARES[..] } else { &SHARES[..1] };
+    let mut sums = vec![0.0; shares.len()];
+    for (frame, source) in frames.iter().step_by(JUDGED).zip(&seen.judged) {
+        let enlarged = enlarger.enlarge(frame, enlarger.enhances())?;
+        for (sum, &share) in sums.iter_mut().zip(shares) {
+            *sum += judge.distance(source, &enlarged.with(share), size)?;
+        }
+    }
+    let best = shares.iter().copied().zip(sums).min_by(|a, b| a.1.total_cmp(&b.1));
+    best.ok_or_else(|| Error::video("a base layer has no frames; report this"))
+}
+
+/// A group's base layer from what follows its times: as many pictures as the group has, no larger than the video.
+pub(super) fn decode(payload: &[u8], size: (u32, u32), count: usize) -> Result<Base> {
+    let (share, stream) = match payload.split_first() {
+        Some((&share, stream)) if share <= WHOLE => (share, stream),
+        _ => return Err(Error::corrupt("a base layer's share of enhancement is above the whole")),
+    };
+    let (size, pictures) = pictures(stream, size, count)?;
+    Ok(Base { share, size, pictures })
+}
+
+fn pictures(stream: &[u8], size: (u32, u32), count: usize) -> Result<bare::Pictures> {
+    let most = coded_size((2 * size.0, 2 * size.1));
     let limits = IoLimits { max_pixels: u64::from(most.0) * u64::from(most.1), ..IoLimits::default() };
     let (small, frames) = bare::decode(stream, bare::Stream::Av1, &limits, count)?;
     if frames.len() != count {
@@ -108,55 +184,49 @@ pub(super) fn decode(stream: &[u8], size: (u32, u32), count: usize) -> Result<ba
     Ok((small, frames))
 }
 
-/// Half a side, even, and as long as SVT-AV1 takes.
-fn coded_side(side: u32) -> u32 {
-    side.div_ceil(2).next_multiple_of(2).max(64)
+/// Half of both sides, even, and as long as SVT-AV1 takes.
+fn coded_size((width, height): (u32, u32)) -> (u32, u32) {
+    let half = |side: u32| side.div_ceil(2).next_multiple_of(2).max(64);
+    (half(width), half(height))
 }
 
-/// The stream of the best quality that is no longer than `most` bytes, if there is one.
-fn best(frames: &[Vec<u8>], info: &StreamInfo, most: usize) -> Result<Option<Vec<u8>>> {
-    let size = (coded_side(info.width), coded_side(info.height));
-    let scaled = frames.iter().zip(0..).map(|(rgb, time)| {
-        let rgb = square::scale(rgb.clone(), (info.width, info.height), size, FilterType::Lanczos3)?;
-        Ok(Frame { rgb, time })
-    });
-    let frames: Vec<Frame> = scaled.collect::<Result<_>>()?;
+/// The stream of the best quality that is no longer than `most` bytes, as far as a few tries find it, if there is one.
+fn best(frames: &[Frame], info: &StreamInfo, most: usize) -> Result<Option<Vec<u8>>> {
+    let (width, height) = coded_size((info.width, info.height));
     // Frames are numbered: their times are those of the group.
     let rate = info.frame_rate.unwrap_or(crate::io::ReadOptions::USUAL_RATE);
     let time_base = crate::Rational { num: rate.den, den: rate.num };
-    let small = StreamInfo { width: size.0, height: size.1, time_base, frame_rate: Some(rate), ..info.clone() };
-    let coded = |factor: u8| {
-        let coding = Coding::new("libsvtav1", &[("preset", "6"), ("crf", &factor.to_string())]);
-        bare::encode(&frames, &small, &coding, bare::Stream::Av1)
-    };
-    let (mut found, mut low, mut high) = (None, 0, FACTORS.len());
-    // The first is the shortest: without it there is none.
-    let mut middle = 0;
-    while low < high {
-        let stream = coded(FACTORS[middle])?;
+    let small = StreamInfo { width, height, time_base, frame_rate: Some(rate), ..info.clone() };
+    // The coarsest factor that was too long, and the finest that was not.
+    let (mut over, mut under) = (FACTORS.start() - 1, FACTORS.end() + 1);
+    let (mut found, mut factor) = (None, FIRST);
+    for _ in 0..TRIES {
+        let coding = Coding::new(ENCODER, &[("preset", "6"), ("crf", &factor.to_string())]);
+        let stream = bare::encode(frames, &small, &coding, bare::Stream::Av1)?;
+        let full = stream.len() as f64 / most.max(1) as f64;
         if stream.len() <= most {
-            (found, low) = (Some(stream), middle + 1);
+            (found, under) = (Some(stream), factor);
         } else {
-            high = middle;
+            over = factor;
         }
-        middle = (low + high) / 2;
+        if (FULL..=1.0).contains(&full) || under - over <= 1 {
+            break;
+        }
+        let next = f64::from(factor) + (HALVING * full.log2()).ceil();
+        factor = (next.clamp(0.0, 255.0) as u8).clamp(over + 1, under - 1);
     }
     Ok(found)
 }
 
-/// One frame of [`JUDGED`] that comes.
+/// The frames that come.
 #[derive(Default)]
 struct Kept {
     frames: Vec<Vec<u8>>,
-    seen: usize,
 }
 
 impl Sink for Kept {
     fn write_frame(&mut self, frame: &Frame) -> Result<()> {
-        if self.seen.is_multiple_of(JUDGED) {
-            self.frames.push(frame.rgb.clone());
-        }
-        self.seen += 1;
+        self.frames.push(frame.rgb.clone());
         Ok(())
     }
 

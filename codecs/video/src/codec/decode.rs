@@ -12,9 +12,9 @@ use tessera_models::VideoPack;
 
 use super::inspect::{is_base, shape_of};
 use super::{DecodeOptions, Networks, Tally, VideoCodec};
+use crate::enlarge::Enlarger;
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Sink};
-use crate::io::square;
 use crate::paint::{Painter, Reach};
 use crate::pool::Pool;
 use crate::scale::Scaler;
@@ -59,15 +59,31 @@ struct Groups {
 /// A group as it was read.
 enum Read {
     Tokens(GopTokens),
-    /// The base layer: pictures and their size.
-    Base(GopTimes, (u32, u32), Vec<Vec<u8>>),
+    Base(GopTimes, Base),
+}
+
+/// The base layer of a group.
+#[derive(Default)]
+pub(super) struct Base {
+    /// Share of enhancement.
+    pub share: u8,
+    /// Size of the pictures.
+    pub size: (u32, u32),
+    pub pictures: Vec<Vec<u8>>,
 }
 
 /// A frame on its way.
 enum Job {
     Painting(Painting),
-    /// One of the base layer, its size and its time.
-    Scaling(Vec<u8>, (u32, u32), i64),
+    Enlarging(Enlarging),
+}
+
+/// A frame of a base layer that is to be enlarged, with a share of enhancement.
+struct Enlarging {
+    rgb: Vec<u8>,
+    from: (u32, u32),
+    share: u8,
+    time: i64,
 }
 
 /// What became of it.
@@ -116,6 +132,17 @@ impl VideoCodec {
     /// video, [`Error::Image`] if ONNX Runtime is missing or fails, and those of the sink. When salvaging, damage is an error only if no group
     /// of pictures survives.
     pub fn decode(&self, bytes: &[u8], sink: &mut dyn Sink, options: &DecodeOptions) -> Result<Decoded> {
+        self.decode_every(1, bytes, sink, options)
+    }
+
+    /// As [`decode`](Self::decode), but of each group the first of every so many frames alone.
+    pub(super) fn decode_every(
+        &self,
+        every: usize,
+        bytes: &[u8],
+        sink: &mut dyn Sink,
+        options: &DecodeOptions,
+    ) -> Result<Decoded> {
         let groups = self.groups(bytes, options)?;
         let shape = groups.shape;
         let (width, height) = shape.coded();
@@ -145,11 +172,16 @@ impl VideoCodec {
                     false => tokens(base, groups, chunk, &limits).map(Read::Tokens),
                 },
             );
-            let paint = move |painter: &mut Option<Painter>, job: Job| {
+            let frames = self.frames.as_ref();
+            let paint = move |(painter, enlarger): &mut (Option<Painter>, Option<Enlarger>), job: Job| {
                 let job = match job {
                     Job::Painting(job) => job,
-                    Job::Scaling(rgb, from, time) => {
-                        return Ok(Done::Ready(square::resize(rgb, from, (shape.width, shape.height))?, time));
+                    Job::Enlarging(Enlarging { rgb, from, share, time }) => {
+                        let enlarger = match enlarger.take_if(|one| one.is_for(from)) {
+                            Some(one) => enlarger.insert(one),
+                            None => enlarger.insert(Enlarger::new(from, (shape.width, shape.height), frames)?),
+                        };
+                        return Ok(Done::Ready(enlarger.enlarge(&rgb, share > 0)?.with(share), time));
                     }
                 };
                 let values = grid.len() as usize * dim;
@@ -169,7 +201,7 @@ impl VideoCodec {
                 let patches = painter.paint(pair(job.t), (grid.x, dim), (canvas, reach.stride), &windows)?;
                 Ok(Done::Patches(patches, job.time))
             };
-            let mut painters = Pool::new(scope, threads, threads + 2, || None, paint);
+            let mut painters = Pool::new(scope, threads, threads + 2, || (None, None), paint);
             let mut picture = vec![0; canvas.width as usize * canvas.height as usize * 3];
             let mut frame = Frame { rgb: Vec::new(), time: 0 };
             let mut write = |painters: &mut Pool<Job, Done>| {
@@ -203,18 +235,18 @@ impl VideoCodec {
                     }
                     group => group?,
                 };
-                let (times, latents, (from_size, mut ready)) = match group {
+                let (times, latents, mut layer) = match group {
                     Read::Tokens(group) => {
-                        (group.times, Arc::new(base.codebook().dequantize(&group.grid)?), ((0, 0), Vec::new()))
+                        (group.times, Arc::new(base.codebook().dequantize(&group.grid)?), Base::default())
                     }
-                    Read::Base(times, size, pictures) => (times, Arc::default(), (size, pictures)),
+                    Read::Base(times, layer) => (times, Arc::default(), layer),
                 };
                 let mut time = times.start;
                 let mut fresh = true;
                 for (t, &ticks) in times.ticks.iter().enumerate() {
                     let (begin, finish) = (time, time + ticks);
                     time = finish;
-                    if seconds(finish) <= from || seconds(begin) >= to {
+                    if seconds(finish) <= from || seconds(begin) >= to || !t.is_multiple_of(every) {
                         continue;
                     }
                     let start = *first.get_or_insert(begin);
@@ -224,13 +256,14 @@ impl VideoCodec {
                         write(&mut painters)?;
                     }
                     let shown = (begin - start) as i64;
-                    if let Some(picture) = ready.get_mut(t) {
-                        painters.put(Job::Scaling(std::mem::take(picture), from_size, shown));
+                    if let Some(picture) = layer.pictures.get_mut(t) {
+                        let (rgb, from, share) = (std::mem::take(picture), layer.size, layer.share);
+                        painters.put(Job::Enlarging(Enlarging { rgb, from, share, time: shown }));
                         continue;
                     }
                     let latents = Arc::clone(&latents);
                     painters.put(Job::Painting(Painting { latents, t, fresh, time: shown }));
-                    fresh = options.whole_frames;
+                    fresh = options.whole_frames || every > 1;
                 }
             }
             while write(&mut painters)? {}
@@ -388,9 +421,9 @@ fn indexed(
 /// Decodes the base layer of a group.
 #[cfg(feature = "ffmpeg")]
 fn pictures(chunk: &Chunk, size: (u32, u32)) -> Result<Read> {
-    let (times, stream) = GopTimes::split(&chunk.payload)?;
-    let (size, pictures) = super::base::decode(stream, size, times.ticks.len())?;
-    Ok(Read::Base(times, size, pictures))
+    let (times, payload) = GopTimes::split(&chunk.payload)?;
+    let base = super::base::decode(payload, size, times.ticks.len())?;
+    Ok(Read::Base(times, base))
 }
 
 /// Without FFmpeg there is no decoder for it.

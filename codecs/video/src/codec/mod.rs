@@ -23,7 +23,7 @@ use tessera_models::{Addition, Pack, VideoPack};
 
 use crate::error::{Error, Result};
 #[cfg(feature = "ffmpeg")]
-pub use base::{Judge, Switched};
+pub use base::{Judge, Switched, base_at_hand};
 pub use decode::{Decoded, GopTokens};
 pub use encode::Encoded;
 pub use inspect::{Inspection, inspect};

@@ -32,6 +32,11 @@ impl Stream {
     }
 }
 
+/// Whether FFmpeg has an encoder of this name.
+pub fn has_encoder(name: &str) -> bool {
+    ffmpeg::start().is_ok() && ffmpeg_next::encoder::find_by_name(name).is_some()
+}
+
 /// The stream of frames, whose times matter to the encoder's rate control alone.
 ///
 /// # Errors
