@@ -24,7 +24,8 @@ use tessera_core::entropy::{BitDecoder, BitEncoder};
 use crate::error::{Error, Result};
 use crate::shape::{Bounds, Mesh, weld};
 use crate::varint;
-pub(crate) use search::{Coded, Goal, encode};
+pub(crate) use search::{Coded, faces_of, within_bytes, within_error};
+pub(crate) use simplify::{ladder, rung};
 
 /// A mesh of about so many triangles, the vertices moved to where they fit best (meshoptimizer): what a user would do before another codec. Attributes
 /// are dropped.
