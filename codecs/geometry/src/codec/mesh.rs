@@ -237,7 +237,7 @@ mod tests {
     #[ignore = "writes the golden file if it is missing"]
     fn write() {
         if !golden("lattice.tsr").exists() {
-            let payload = decimated::encode_faces(&stairs().welded(), 0.03, decimated::LATTICE).unwrap();
+            let payload = decimated::encode_faces(&stairs().welded(), 0.03, decimated::LATTICE, false).unwrap();
             let (bytes, _) = triangles_file(payload.bytes, payload.faces).unwrap();
             let decoded = decode(&bytes, &DecodeOptions::default()).unwrap().shape;
             assert!(on_lattice(&bytes) && matches!(&decoded, Shape::Mesh(mesh) if mesh.faces.len() == payload.faces));

@@ -24,6 +24,8 @@ const STEPS: [(f64, u8); 9] = [
     (0.14, LATTICE),
     (0.25, LATTICE),
 ];
+/// From such steps on vertices come to one place so often that they stay apart: else the surface is joined in ways that take many bits.
+const COARSE: f64 = 0.1;
 /// Rounds of fitting, at least: with few points there are more.
 const ROUNDS: usize = 3;
 /// Points of the original to fit a face to, and of how many in all at least.
@@ -70,7 +72,7 @@ pub(crate) fn within_error(whole: &Mesh, error: f64) -> Result<Coded> {
     }
     let rounds = if mesh.faces.len() < whole.faces.len() { ROUNDS } else { 0 };
     fit(&mut mesh, &original.samples.points, rounds);
-    coded(&original, encode_faces(&mesh, step, 32)?)
+    coded(&original, encode_faces(&mesh, step, 32, false)?)
 }
 
 /// About how many faces so many bytes hold.
@@ -162,7 +164,7 @@ fn coded(original: &Original, payload: Payload) -> Result<Coded> {
 
 /// Codes a mesh with steps as parts of its mean edge.
 fn encode_at(mesh: &Mesh, (step, ratio): (f64, u8)) -> Result<Payload> {
-    encode_faces(mesh, step * mean_edge(mesh), ratio)
+    encode_faces(mesh, step * mean_edge(mesh), ratio, step >= COARSE)
 }
 
 /// A mesh of fewer faces, and what it becomes when its vertices are fitted to the original. That brings most surfaces nearer, but not what is thin.
