@@ -13,8 +13,8 @@ use crate::surface::{self, SurfaceCodec};
 
 /// Bytes of a position and of a face as 32-bit numbers.
 const ENTRY: u64 = 12;
-/// Tokens are not tried where triangles have such an F-score, or where there are so many bytes: they are nearer on no held-out mesh
-/// (`make bench-surfaces`), and take longer the more bytes there are.
+/// Tokens are not tried where triangles have such an F-score, above which tokens were nearer on none of 28 held-out meshes in 150 to 590 bytes,
+/// or where there are so many bytes, because they take longer the more bytes there are.
 const TRIANGLES_WIN: f64 = 0.98;
 const MANY_BYTES: usize = 2000;
 
