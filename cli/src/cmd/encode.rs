@@ -50,7 +50,7 @@ pub const MAX_INPUT_BYTES: u64 = 1 << 31;
 /// and Matroska; videos as FFmpeg's libraries read them, YUV4MPEG2 and numbered PNG; PLY, OBJ, STL, glTF and XYZ; splats as PLY and SPZ. What a file holds is told by its content. A file becomes FILE.tsr beside it or what -o names; a
 /// folder is walked and mirrored into the folder that -o names. In a folder of several media, options for one leave the others alone.
 /// Shapes need neither a model pack nor ONNX Runtime. Of a mesh, as many triangles are kept as its size or quality allows, or, with ONNX Runtime
-/// and a size below 600 bytes, it becomes tokens of a geometry pack where that is nearer; of Gaussian splats all that show, as finely as that.
+/// and a size below 2,000 bytes, it becomes tokens of a geometry pack where that is nearer; of Gaussian splats all that show, as finely as that.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("target").args(["quality", "bpp", "size", "rung"])))]
 #[command(after_help = "Examples:

@@ -2,7 +2,7 @@
 //!
 //!     cargo run --release -p tessera-geometry --example speed [-- PACK.tpack]
 //!
-//! With a geometry pack the mesh is also coded as tokens.
+//! With a geometry pack the mesh is also coded as tokens, and as what is nearer.
 
 use std::{error::Error, f64::consts::TAU, path::Path, sync::Arc, time::Instant};
 
@@ -35,8 +35,8 @@ fn main() -> Fallible<()> {
         start.elapsed().as_secs_f64()
     );
     for size in [400, 1000, 4000] {
-        for tier in [MeshTier::Decimated, MeshTier::Surface] {
-            if tier == MeshTier::Surface && codec.is_none() {
+        for tier in [MeshTier::Decimated, MeshTier::Surface, MeshTier::Best] {
+            if tier != MeshTier::Decimated && codec.is_none() {
                 continue;
             }
             let options = EncodeOptions { target: Target::Size(size), tier, ..EncodeOptions::default() };

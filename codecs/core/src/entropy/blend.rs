@@ -267,6 +267,25 @@ mod tests {
     }
 
     #[test]
+    fn the_least_table_takes_any_context() {
+        fn walk(coder: &mut impl BitCoder, coding: bool) -> Vec<bool> {
+            let mut blend = Blend::<2, 1>::new(1, [1], 1);
+            let mut code = |n: u64| {
+                let decision = Decision { contexts: [n, u64::MAX - n], sets: [0], scale: 0 };
+                blend.code(coder, coding && n.is_multiple_of(3), &decision).unwrap()
+            };
+            (0..200).map(&mut code).collect()
+        }
+        let mut encoder = BitEncoder::new();
+        let bits = walk(&mut encoder, true);
+        assert!((0u64..200).zip(&bits).all(|(n, &bit)| bit == n.is_multiple_of(3)));
+        let bytes = encoder.finish();
+        let mut decoder = BitDecoder::new(&bytes).unwrap();
+        assert_eq!(walk(&mut decoder, false), bits);
+        decoder.finish().unwrap();
+    }
+
+    #[test]
     fn stretching_inverts_squashing() {
         for i in 1..4095 {
             let back = i32::from(squash(i32::from(STRETCH[i]) << 8));

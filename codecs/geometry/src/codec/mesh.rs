@@ -5,16 +5,18 @@ use tessera_core::{Error as CoreError, Limits, Rung};
 
 use super::encode::Encoded;
 use super::options::{EncodeOptions, MeshTier, Target};
-use crate::decimated::{self, Coded, Goal};
+use crate::decimated::{self, Coded};
 use crate::error::{Error, Result};
-use crate::likeness::{ALL_NEAR, Likeness, Original};
+use crate::likeness::{Likeness, Original};
 use crate::shape::Mesh;
 use crate::surface::{self, SurfaceCodec};
 
 /// Bytes of a position and of a face as 32-bit numbers.
 const ENTRY: u64 = 12;
-/// Bytes from which on triangles are nearer than tokens on held-out meshes (`make bench-surfaces`), so that the latter are not tried.
-const TRIANGLES_WIN: u64 = 600;
+/// Tokens are not tried where triangles have such an F-score, above which tokens were nearer on none of 28 held-out meshes in 150 to 590 bytes,
+/// or where there are so many bytes, because they take longer the more bytes there are.
+const TRIANGLES_WIN: f64 = 0.98;
+const MANY_BYTES: usize = 2000;
 
 pub(super) fn encode(mesh: &Mesh, options: &EncodeOptions, surfaces: Option<&SurfaceCodec>) -> Result<Encoded> {
     let limit = Limits::default().max_points;
@@ -22,19 +24,23 @@ pub(super) fn encode(mesh: &Mesh, options: &EncodeOptions, surfaces: Option<&Sur
     if most > limit {
         return Err(Error::Limit { what: "vertices or faces", claimed: most, limit });
     }
-    let coder = Coder { mesh, surfaces, options };
+    let whole = mesh.welded();
+    if whole.faces.is_empty() {
+        return Err(Error::shape("the mesh has no faces with an area; code its vertices as a cloud"));
+    }
+    let coder = Coder { surfaces, options };
     let made = match options.target {
-        Target::Size(size) => coder.sized(size)?,
+        Target::Size(size) => coder.sized(whole, size)?,
         Target::Ratio(ratio) if ratio >= 1.0 => {
             let bytes = ENTRY * (mesh.positions.len() + mesh.faces.len()) as u64;
-            coder.sized((bytes as f64 / ratio) as u64)?
+            coder.sized(whole, (bytes as f64 / ratio) as u64)?
         }
         Target::Ratio(ratio) => return Err(Error::parameter(format!("a ratio of {ratio}; it is 1 or more"))),
         Target::Quality(_) if options.tier == MeshTier::Surface => {
             return Err(Error::parameter("a quality of a surface as tokens; ask for a size or a ratio"));
         }
         Target::Quality(quality) if (0.0..=100.0).contains(&quality) => {
-            Made::triangles(decimated::encode(mesh, Goal::Error(10f64.powf(-2.0 - quality / 50.0)))?)?
+            Made::triangles(decimated::within_error(&whole, 10f64.powf(-2.0 - quality / 50.0))?)?
         }
         Target::Quality(quality) => {
             return Err(Error::parameter(format!("a quality of {quality}; it is from 0 to 100")));
@@ -69,7 +75,6 @@ pub(super) fn decode(chunks: &[Chunk], faces: u32) -> Result<Mesh> {
 
 /// What a mesh is coded with.
 struct Coder<'a> {
-    mesh: &'a Mesh,
     surfaces: Option<&'a SurfaceCodec>,
     options: &'a EncodeOptions,
 }
@@ -87,20 +92,23 @@ struct Made {
 }
 
 impl Coder<'_> {
-    /// The best that fits a file of so many bytes.
-    fn sized(&self, size: u64) -> Result<Made> {
-        let (tier, size) = (self.options.tier, size.saturating_sub(self.options.reserve));
+    /// The best that fits a file of so many bytes, of a mesh without duplicate positions.
+    fn sized(&self, whole: Mesh, size: u64) -> Result<Made> {
+        // A chunk's payload stays below 4 GiB.
+        let size = size.saturating_sub(self.options.reserve).min(1 << 31) as usize;
+        let ladder = decimated::ladder(whole, decimated::faces_of(size));
+        let original = Original::new(&ladder[0]);
+        let tier = self.options.tier;
         let triangles = match tier {
             MeshTier::Surface => None,
-            _ => Some(self.triangles(size)),
+            _ => Some(triangles(&ladder, &original, size)),
         };
         let codec = match (tier, &triangles) {
             (MeshTier::Decimated, _) => None,
-            // Nothing is to be gained where all is near.
-            (_, Some(Ok(made))) if made.likeness.f_score >= ALL_NEAR || size >= TRIANGLES_WIN => None,
+            (_, Some(Ok(made))) if made.likeness.f_score >= TRIANGLES_WIN || size >= MANY_BYTES => None,
             _ => self.surfaces,
         };
-        let tokens = codec.map(|codec| self.tokens(size, codec)).transpose()?.flatten();
+        let tokens = codec.map(|codec| tokens(&ladder, &original, size, codec)).transpose()?.flatten();
         match (triangles, tokens) {
             (Some(Ok(triangles)), Some(tokens)) => {
                 Ok(if tokens.likeness.order(&triangles.likeness).is_lt() { tokens } else { triangles })
@@ -113,45 +121,37 @@ impl Coder<'_> {
             (None, None) => Err(Error::shape(format!("no surface fits {size} bytes as tokens; ask for more or fewer"))),
         }
     }
+}
 
-    fn triangles(&self, size: u64) -> Result<Made> {
-        // A chunk's payload stays below 4 GiB.
-        let budget = usize::try_from(size).unwrap_or(usize::MAX).min(1 << 31);
-        // What a file has around its payload: an empty one's bytes, and what the length of a full one takes more. Fewer faces take no more.
-        let length_bits = usize::BITS - budget.leading_zeros();
-        let empty = triangles_file(Vec::new(), self.mesh.faces.len().max(1))?.0.len();
-        let frame = empty + (length_bits.div_ceil(7) as usize).saturating_sub(1);
-        match budget.checked_sub(frame) {
-            Some(bytes) => Made::triangles(decimated::encode(self.mesh, Goal::Bytes(bytes))?),
-            None => Err(Error::parameter(format!("a file of {size} bytes; a mesh takes {frame} and what it holds"))),
-        }
+fn triangles(ladder: &[Mesh], original: &Original, size: usize) -> Result<Made> {
+    // What a file has around its payload: an empty one's bytes, and what the length of a full one takes more. Fewer faces take no more.
+    let length_bits = usize::BITS - size.leading_zeros();
+    let empty = triangles_file(Vec::new(), ladder[0].faces.len())?.0.len();
+    let frame = empty + (length_bits.div_ceil(7) as usize).saturating_sub(1);
+    match size.checked_sub(frame) {
+        Some(bytes) => Made::triangles(decimated::within_bytes(ladder, original, bytes)?),
+        None => Err(Error::parameter(format!("a file of {size} bytes; a mesh takes {frame} and what it holds"))),
     }
+}
 
-    fn tokens(&self, size: u64, codec: &SurfaceCodec) -> Result<Option<Made>> {
-        let whole = self.mesh.welded();
-        if whole.faces.is_empty() {
-            return Ok(None);
-        }
-        let original = Original::new(&whole);
-        let fits = |chunk: &Chunk, blocks: u32, rung: Rung| -> Result<bool> {
-            Ok(tokens_file(chunk, blocks, rung, codec)?.0.len() as u64 <= size)
-        };
-        let bytes = usize::try_from(size).unwrap_or(usize::MAX).min(1 << 24);
-        let coded = surface::encode(&whole, &original, codec, bytes, &fits)?;
-        let made = |coded: surface::Coded| -> Result<Made> {
-            let (bytes, tier) = tokens_file(&coded.chunk, coded.blocks, coded.rung, codec)?;
-            Ok(Made {
-                bytes,
-                tier,
-                why: "blocks of the surface are tokens, which are nearer to it than triangles of this size",
-                vertices: coded.vertices,
-                place_bytes: coded.chunk.payload.len() as u64,
-                error: coded.error,
-                likeness: coded.likeness,
-            })
-        };
-        coded.map(made).transpose()
-    }
+fn tokens(ladder: &[Mesh], original: &Original, size: usize, codec: &SurfaceCodec) -> Result<Option<Made>> {
+    let fits = |chunk: &Chunk, blocks: u32, rung: Rung| -> Result<bool> {
+        Ok(tokens_file(chunk, blocks, rung, codec)?.0.len() <= size)
+    };
+    let coded = surface::encode(ladder, original, codec, size.min(1 << 24), &fits)?;
+    let made = |coded: surface::Coded| -> Result<Made> {
+        let (bytes, tier) = tokens_file(&coded.chunk, coded.blocks, coded.rung, codec)?;
+        Ok(Made {
+            bytes,
+            tier,
+            why: "blocks of the surface are tokens, which are nearer to it than triangles of this size",
+            vertices: coded.vertices,
+            place_bytes: coded.chunk.payload.len() as u64,
+            error: coded.error,
+            likeness: coded.likeness,
+        })
+    };
+    coded.map(made).transpose()
 }
 
 impl Made {
@@ -237,7 +237,7 @@ mod tests {
     #[ignore = "writes the golden file if it is missing"]
     fn write() {
         if !golden("lattice.tsr").exists() {
-            let payload = decimated::encode_faces(&stairs().welded(), 0.03, decimated::LATTICE).unwrap();
+            let payload = decimated::encode_faces(&stairs().welded(), 0.03, decimated::LATTICE, false).unwrap();
             let (bytes, _) = triangles_file(payload.bytes, payload.faces).unwrap();
             let decoded = decode(&bytes, &DecodeOptions::default()).unwrap().shape;
             assert!(on_lattice(&bytes) && matches!(&decoded, Shape::Mesh(mesh) if mesh.faces.len() == payload.faces));

@@ -24,7 +24,8 @@ use tessera_core::entropy::{BitDecoder, BitEncoder};
 use crate::error::{Error, Result};
 use crate::shape::{Bounds, Mesh, weld};
 use crate::varint;
-pub(crate) use search::{Coded, Goal, encode};
+pub(crate) use search::{Coded, faces_of, within_bytes, within_error};
+pub(crate) use simplify::{ladder, rung};
 
 /// A mesh of about so many triangles, the vertices moved to where they fit best (meshoptimizer): what a user would do before another codec. Attributes
 /// are dropped.
@@ -102,16 +103,22 @@ pub(crate) struct Payload {
     pub faces: usize,
 }
 
-/// Codes triangles as they are, with vertices at steps of `step` away from the surface and `ratio` sixteenths of that along it.
-pub(crate) fn encode_faces(mesh: &Mesh, step: f64, ratio: u8) -> Result<Payload> {
+/// Codes triangles as they are, with vertices at steps of `step` away from the surface and `ratio` sixteenths of that along it. Vertices
+/// that come to one place become one, or are `apart` still: then the surface stays joined as it is, and faces between them come to nothing.
+pub(crate) fn encode_faces(mesh: &Mesh, step: f64, ratio: u8, apart: bool) -> Result<Payload> {
     let Some(bounds) = Bounds::of(&mesh.positions) else {
         return Err(Error::shape("the mesh has no vertices; use one with content"));
     };
     let quantum = Quantum { along: i64::from(ratio), away: i64::from(LATTICE) };
     let grid = Grid::new(bounds, step / 16.0);
     let places: Vec<Point> = mesh.positions.iter().map(|&position| quantum.settled(grid.place(position))).collect();
-    let (places, faces) = weld(&places, &mesh.faces, |place| place);
-    let (places, faces) = sheets::sheets(&places, &faces);
+    let (places, faces) = match apart {
+        true => sheets::sheets(&places, &mesh.faces),
+        false => {
+            let (places, faces) = weld(&places, &mesh.faces, |place| place);
+            sheets::sheets(&places, &faces)
+        }
+    };
     let mut payload = Vec::new();
     payload.extend(((grid.unit.to_bits() >> 16) as u16).to_le_bytes());
     payload.extend([quantum.along as u8, quantum.away as u8]);
@@ -154,9 +161,39 @@ pub(crate) fn decode(mut payload: &[u8], faces: usize) -> Result<Mesh> {
     if !positions.as_flattened().iter().all(|value| value.is_finite()) {
         return Err(Error::corrupt("the mesh is out of reach"));
     }
-    Ok(Mesh { positions, faces: coded.faces, ..Mesh::default() })
+    let corners = |face: &[u32; 3]| face.map(|n| coded.positions[n as usize]);
+    let is_face = |face: &[u32; 3]| matches!(corners(face), [a, b, c] if a != b && b != c && c != a);
+    let faces = coded.faces.iter().copied().filter(is_face).collect();
+    Ok(Mesh { positions, faces, ..Mesh::default() })
 }
 
 fn truncated() -> Error {
     Error::Core(tessera_core::Error::Truncated { what: "the mesh ends early".into() })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn vertices_at_one_place_stay_apart_and_faces_between_them_are_left_out() {
+        let place = |n: u32| [f64::from(n) * 0.4, f64::from(n % 2), 0.0].map(|x| x as f32);
+        let strip = Mesh {
+            positions: (0..40).map(place).collect(),
+            faces: (0..38).map(|n| if n % 2 == 0 { [n, n + 2, n + 1] } else { [n, n + 1, n + 2] }).collect(),
+            ..Mesh::default()
+        };
+        let decoded = |step, apart| {
+            let payload = encode_faces(&strip, step, LATTICE, apart).unwrap();
+            (payload.faces, decode(&payload.bytes, payload.faces).unwrap())
+        };
+        assert_eq!(decoded(0.1, true), decoded(0.1, false));
+        let (coded, mesh) = decoded(1.0, true);
+        assert_eq!((coded, mesh.positions.len()), (38, 40));
+        let mut shown = mesh.welded();
+        let (_, welded) = decoded(1.0, false);
+        shown.faces.dedup();
+        assert_eq!((mesh.faces.len() < 38, shown.faces.len()), (true, welded.faces.len()));
+    }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::simplify::{Until, fit, simplified};
+use super::simplify::{Until, fit, rung, simplified};
 use super::{LATTICE, Payload, decode, encode_faces};
 use crate::error::{Error, Result};
 use crate::likeness::{ALL_NEAR, Likeness, Original};
@@ -24,6 +24,8 @@ const STEPS: [(f64, u8); 9] = [
     (0.14, LATTICE),
     (0.25, LATTICE),
 ];
+/// From such steps on vertices come to one place so often that they stay apart: else the surface is joined in ways that take many bits.
+const COARSE: f64 = 0.1;
 /// Rounds of fitting, at least: with few points there are more.
 const ROUNDS: usize = 3;
 /// Points of the original to fit a face to, and of how many in all at least.
@@ -60,31 +62,8 @@ pub(crate) struct Coded {
     pub likeness: Likeness,
 }
 
-/// What an encoder is asked for.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Goal {
-    /// The surface of which most is near the original's, then nearest to it, in at most so many bytes.
-    Bytes(usize),
-    /// Few bytes for a surface that is off by about so much, in diagonals of the mesh's bounds.
-    Error(f64),
-}
-
-/// Codes a mesh.
-///
-/// # Errors
-/// [`Error::Shape`] if there are no faces or nothing fits.
-pub(crate) fn encode(mesh: &Mesh, goal: Goal) -> Result<Coded> {
-    let whole = mesh.welded();
-    if whole.faces.is_empty() {
-        return Err(Error::shape("the mesh has no faces with an area; code its vertices as a cloud"));
-    }
-    match goal {
-        Goal::Bytes(bytes) => within_bytes(whole, bytes),
-        Goal::Error(error) => within_error(&whole, error),
-    }
-}
-
-fn within_error(whole: &Mesh, error: f64) -> Result<Coded> {
+/// Few bytes for a surface that is off by about `error`, in diagonals of the mesh's bounds.
+pub(crate) fn within_error(whole: &Mesh, error: f64) -> Result<Coded> {
     let original = Original::new(whole);
     let step = error * original.diagonal;
     let mut mesh = simplified(whole, Until::Error(step as f32));
@@ -93,13 +72,20 @@ fn within_error(whole: &Mesh, error: f64) -> Result<Coded> {
     }
     let rounds = if mesh.faces.len() < whole.faces.len() { ROUNDS } else { 0 };
     fit(&mut mesh, &original.samples.points, rounds);
-    coded(&original, encode_faces(&mesh, step, 32)?)
+    coded(&original, encode_faces(&mesh, step, 32, false)?)
 }
 
-fn within_bytes(whole: Mesh, bytes: usize) -> Result<Coded> {
-    let ladder = ladder(whole, (bytes as f64 * 8.0 / FACE_BITS) as usize);
-    let original = Original::new(&ladder[0]);
-    let mut fits = Fits::new(&ladder, &original);
+/// About how many faces so many bytes hold.
+pub(crate) fn faces_of(bytes: usize) -> usize {
+    (bytes as f64 * 8.0 / FACE_BITS) as usize
+}
+
+/// The surface of which most is near the original's, then nearest to it, in at most so many bytes. The ladder is that of the mesh.
+///
+/// # Errors
+/// [`Error::Shape`] if nothing fits.
+pub(crate) fn within_bytes(ladder: &[Mesh], original: &Original, bytes: usize) -> Result<Coded> {
+    let mut fits = Fits::new(ladder, original);
     let mut trials = STEPS.map(|steps| Trial::new(steps, bytes, &fits.counts));
     // In turns, so that what is fitted for one serves all.
     loop {
@@ -128,10 +114,9 @@ fn within_bytes(whole: Mesh, bytes: usize) -> Result<Coded> {
         seen = glanced(&fits, &|trial| trial.range(&fits, AROUND))?;
         // What is simplified from all faces at once takes longer and keeps more, if there are not too few.
         if ladder.len() > 1 {
-            let mut whole = Fits::new(&ladder[..1], &original);
-            let counts = whole.counts.clone();
+            let mut whole = Fits::new(&ladder[..1], original);
             let below = |trial: &Trial| match trial.best {
-                Some((n, _)) if counts[n] > FEW_FACES => n - BELOW..n - BELOW + 1,
+                Some((n, _)) if fits.counts[n] > FEW_FACES => n - BELOW..n - BELOW + 1,
                 _ => 0..0,
             };
             whole.make(trials.iter().flat_map(&below).collect());
@@ -140,12 +125,12 @@ fn within_bytes(whole: Mesh, bytes: usize) -> Result<Coded> {
     }
     let best = original.best(seen);
     let best = best.ok_or_else(|| Error::shape(format!("the mesh does not fit {bytes} bytes; ask for more")))?;
-    let mut best = Coded::new(best.of, &best.mesh, best.likeness, &original);
+    let mut best = Coded::new(best.of, &best.mesh, best.likeness, original);
     // Where all faces fit, the rest goes into finer steps.
     if best.payload.faces == ladder[0].faces.len()
         && let Some(payload) = finest(&ladder[0], bytes)?
     {
-        best = coded(&original, payload)?;
+        best = coded(original, payload)?;
     }
     Ok(best)
 }
@@ -165,22 +150,6 @@ fn finest(whole: &Mesh, bytes: usize) -> Result<Option<Payload>> {
     Ok(best)
 }
 
-/// The mesh, and versions of it with a third of the faces each, down to a few times `least`: what is simplified further starts from one of
-/// them.
-fn ladder(whole: Mesh, least: usize) -> Vec<Mesh> {
-    let mut ladder = vec![whole];
-    while let Some(last) = ladder.last()
-        && last.faces.len() / 3 > 4 * least
-    {
-        let next = simplified(last, Until::Faces(last.faces.len() / 3));
-        if next.faces.is_empty() || next.faces.len() > last.faces.len() * 2 / 3 {
-            break;
-        }
-        ladder.push(next);
-    }
-    ladder
-}
-
 impl Coded {
     fn new(payload: Payload, mesh: &Mesh, likeness: Likeness, original: &Original) -> Self {
         Self { payload, vertices: mesh.positions.len(), error: likeness.error * original.diagonal, likeness }
@@ -195,7 +164,7 @@ fn coded(original: &Original, payload: Payload) -> Result<Coded> {
 
 /// Codes a mesh with steps as parts of its mean edge.
 fn encode_at(mesh: &Mesh, (step, ratio): (f64, u8)) -> Result<Payload> {
-    encode_faces(mesh, step * mean_edge(mesh), ratio)
+    encode_faces(mesh, step * mean_edge(mesh), ratio, step >= COARSE)
 }
 
 /// A mesh of fewer faces, and what it becomes when its vertices are fitted to the original. That brings most surfaces nearer, but not what is thin.
@@ -231,8 +200,7 @@ impl<'a> Fits<'a> {
     }
 
     fn fit(&self, faces: usize) -> Fit {
-        let start = self.ladder.iter().rev().find(|mesh| mesh.faces.len() >= 2 * faces).unwrap_or(&self.ladder[0]);
-        let plain = simplified(start, Until::Faces(faces));
+        let plain = simplified(rung(self.ladder, 2 * faces), Until::Faces(faces));
         let mut fitted = plain.clone();
         if plain.faces.len() < self.ladder[0].faces.len() {
             let points = &self.original.samples.points;

@@ -57,6 +57,27 @@ fn collapsed(mesh: &Mesh, faces: usize, error: f32, options: SimplifyOptions) ->
     Mesh { positions, faces: indices.as_chunks::<3>().0.to_vec(), ..Mesh::default() }.welded()
 }
 
+/// A mesh without duplicate positions, and versions of it with a third of the faces each, down to a few times `least`: what is simplified further
+/// starts from one of them.
+pub(crate) fn ladder(whole: Mesh, least: usize) -> Vec<Mesh> {
+    let mut ladder = vec![whole];
+    while let Some(last) = ladder.last()
+        && last.faces.len() / 3 > 4 * least
+    {
+        let next = simplified(last, Until::Faces(last.faces.len() / 3));
+        if next.faces.is_empty() || next.faces.len() > last.faces.len() * 2 / 3 {
+            break;
+        }
+        ladder.push(next);
+    }
+    ladder
+}
+
+/// The mesh of a ladder with the fewest faces that has at least so many, or all.
+pub(crate) fn rung(ladder: &[Mesh], faces: usize) -> &Mesh {
+    ladder.iter().rev().find(|mesh| mesh.faces.len() >= faces).unwrap_or(&ladder[0])
+}
+
 /// Moves the vertices so that the surface lies as near to samples of the original as it can: each sample pulls the corners of the face
 /// nearest to it towards itself.
 pub(super) fn fit(mesh: &mut Mesh, points: &[Place], rounds: usize) {

@@ -1,5 +1,7 @@
 //! Signed distances on a grid around triangles.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 use tessera_core::entropy::Places;
 
@@ -103,6 +105,14 @@ impl Triangle {
         }
     }
 
+    /// Those of so many samples along an axis that it may be within [`CUT`] of.
+    fn span(&self, axis: usize, count: usize) -> Range<usize> {
+        let cut = f64::from(CUT);
+        let low = (self.low[axis] - cut).ceil().max(0.0) as usize;
+        let end = (self.high[axis] + cut).floor().min(count as f64 - 1.0).max(-1.0) + 1.0;
+        low.min(end as usize)..end as usize
+    }
+
     /// Whether it may be nearer to a point than so many steps: whether the ball and the plane are.
     fn may_be_nearer(&self, point: Place, least: f64) -> bool {
         let away = triangles::sub(point, self.middle);
@@ -114,23 +124,18 @@ impl Triangle {
 
 /// The distance of each sample, at most [`CUT`], and the triangle that it is to.
 fn distances(triangles: &[Triangle], [a, b, c]: [usize; 3]) -> (Vec<f32>, Vec<u32>) {
+    let mut near = vec![Vec::new(); a];
+    for (n, triangle) in (0u32..).zip(triangles) {
+        near[triangle.span(0, a)].iter_mut().for_each(|near| near.push(n));
+    }
     let mut nearest = vec![(CUT, 0u32); a * b * c];
-    let cut = f64::from(CUT);
-    nearest.par_chunks_mut(b * c).enumerate().for_each(|(x, slice)| {
-        let at = x as f64;
-        for (n, triangle) in (0u32..).zip(triangles) {
-            if at < triangle.low[0] - cut || at > triangle.high[0] + cut {
-                continue;
-            }
-            let span = |axis: usize, count: usize| {
-                let low = (triangle.low[axis] - cut).ceil().max(0.0) as usize;
-                let high = (triangle.high[axis] + cut).floor().min(count as f64 - 1.0).max(-1.0);
-                low..(high + 1.0) as usize
-            };
-            for y in span(1, b) {
-                for z in span(2, c) {
+    nearest.par_chunks_mut(b * c).zip(near).enumerate().for_each(|(x, (slice, near))| {
+        for n in near {
+            let triangle = &triangles[n as usize];
+            for y in triangle.span(1, b) {
+                for z in triangle.span(2, c) {
                     let (least, face) = &mut slice[y * c + z];
-                    let point = [at, y as f64, z as f64];
+                    let point = [x, y, z].map(|index| index as f64);
                     if triangle.may_be_nearer(point, f64::from(*least)) {
                         let place = nearest_place(&triangle.corners, point);
                         let distance = length(triangles::sub(place, point)) as f32;

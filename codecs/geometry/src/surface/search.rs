@@ -1,6 +1,6 @@
 //! As near to the original as a size allows.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use rayon::prelude::*;
 use tessera_core::container::Chunk;
@@ -12,18 +12,25 @@ use super::field::Field;
 use super::grid::Grid;
 use super::model::SurfaceCodec;
 use super::{MAX_BLOCKS, Tokens, row};
+use crate::decimated::rung;
 use crate::error::Result;
-use crate::likeness::{Likeness, Original};
+use crate::likeness::{Likeness, Original, Seen};
 use crate::shape::{Bounds, Mesh};
 
 /// Steps along the longest side that are tried.
 const STEPS: [f64; 13] = [20.0, 24.0, 28.0, 34.0, 40.0, 48.0, 57.0, 68.0, 80.0, 96.0, 114.0, 136.0, 160.0];
-/// How far outside of the surface its two sides are taken, in steps: so far with all grids,
-const OFFSET: f32 = 0.25;
-/// and so far with the best of them,
-const OFFSETS: [f32; 2] = [0.1, 0.4];
-/// which are so many.
-const REFINED: usize = 3;
+/// How far outside of the surface its two sides are taken, in steps. The thicker a sheet, the coarser the tokens that keep it.
+const OFFSETS: [f32; 6] = [0.1, 0.25, 0.4, 0.55, 0.7, 0.85];
+/// Which of them are tried first,
+const FIRST: [usize; 2] = [1, 4];
+/// with so many grids, the finest that fit;
+const FINEST: usize = 2;
+/// then what is next to the best, so many times.
+const ROUNDS: usize = 2;
+/// Surfaces that are worth comparing by all points.
+const FINALISTS: usize = 3;
+/// Faces of which a grid shows no more.
+const FACES: usize = 16_000;
 /// Bits that a block takes with its place: what resolutions are tried is those between.
 const BLOCK_BITS: std::ops::RangeInclusive<f64> = 5.0..=20.0;
 /// How many times as many blocks as samples touch the surface may go through.
@@ -43,66 +50,79 @@ pub(crate) struct Coded {
     pub likeness: Likeness,
 }
 
+/// What is tried: the place of a grid, and that of an offset.
+type Try = (usize, usize);
+
 /// Tokens that fit.
 struct Found {
     chunk: Chunk,
     rung: Rung,
     tokens: Tokens,
-    /// Place of the grid among those that are tried.
-    grid: usize,
+    tried: Try,
 }
 
 /// Whether a chunk of so many blocks fits.
 type Fits<'a> = dyn Fn(&Chunk, u32, Rung) -> Result<bool> + Sync + 'a;
 
-/// The surface of which most is near the original's, then nearest to it, whose chunk `fits` says fits; `None` where none does. `bytes` is about what fits.
+/// The surface of which most is near the original's, then nearest to it, whose chunk `fits` says fits; `None` where none does. `bytes` is about what fits,
+/// the ladder that of the mesh.
 ///
 /// # Errors
 /// Those of the networks.
 pub(crate) fn encode(
-    mesh: &Mesh,
+    ladder: &[Mesh],
     original: &Original,
     codec: &SurfaceCodec,
     bytes: usize,
     fits: &Fits,
 ) -> Result<Option<Coded>> {
-    let Some(bounds) = Bounds::of(&mesh.positions) else { return Ok(None) };
-    let mut fields: Vec<(Grid, Field)> = Vec::new();
-    for steps in STEPS {
-        let grid = Grid::new(bounds, steps);
-        // Finer grids have more blocks.
-        let (least, side) = (BLOCK_BITS.start(), codec.side() as f64);
-        let bits = block_bits(bytes, touched(original, &grid, side));
-        if bits < *least {
-            break;
-        }
-        if bits > FEW_TOUCHED * BLOCK_BITS.end() {
-            continue;
-        }
-        let Some(field) = Field::new(mesh, &grid, codec.side()) else { break };
-        let bits = block_bits(bytes, field.near(OFFSET).0.len());
-        if bits < *BLOCK_BITS.start() {
-            break;
-        }
-        fields.push((grid, field));
-    }
-    let taken = |(n, offset): (usize, f32)| -> Result<Option<Found>> {
-        let (grid, field) = &fields[n];
-        let (places, samples) = field.near(offset);
+    let mesh = rung(ladder, FACES);
+    let Some(bounds) = Bounds::of(&ladder[0].positions) else { return Ok(None) };
+    // Finer grids have more blocks.
+    let (least, most) = (*BLOCK_BITS.start(), FEW_TOUCHED * BLOCK_BITS.end());
+    let may_fit = |grid: &Grid| {
+        let bits = block_bits(bytes, touched(original, grid, codec.side() as f64));
+        bits >= least && bits <= most
+    };
+    let grids: Vec<Grid> = STEPS.into_iter().map(|steps| Grid::new(bounds, steps)).filter(may_fit).collect();
+    let taken = |field: &Field, tried: Try| -> Result<Option<Found>> {
+        let (n, offset) = tried;
+        let (places, samples) = field.near(OFFSETS[offset]);
         if !BLOCK_BITS.contains(&block_bits(bytes, places.len())) || places.len() > MAX_BLOCKS {
             return Ok(None);
         }
-        let found = finest(codec, grid, (places, &samples), fits)?;
-        Ok(found.map(|(chunk, rung, tokens)| Found { chunk, rung, tokens, grid: n }))
+        let found = finest(codec, &grids[n], (places, &samples), fits)?;
+        Ok(found.map(|(chunk, rung, tokens)| Found { chunk, rung, tokens, tried }))
     };
-    let glanced = |tried: Vec<(usize, f32)>| {
-        let found: Vec<_> = tried.into_par_iter().map(taken).collect::<Result<_>>()?;
+    let mut fields: BTreeMap<usize, Option<Field>> = BTreeMap::new();
+    let mut tried: HashSet<Try> = HashSet::new();
+    let mut look = |tries: Vec<Try>| -> Result<Vec<Seen<Found>>> {
+        let new: Vec<Try> = tries.into_iter().filter(|&place| tried.insert(place)).collect();
+        for &(n, _) in &new {
+            fields.entry(n).or_insert_with(|| Field::new(mesh, &grids[n], codec.side()));
+        }
+        let found = new.into_par_iter().filter_map(|place| Some(taken(fields.get(&place.0)?.as_ref()?, place)));
+        let found: Vec<_> = found.collect::<Result<_>>()?;
         original.glanced(found.into_iter().flatten().collect(), |found: &Found| found.tokens.mesh(codec))
     };
-    let mut seen = glanced((0..fields.len()).map(|n| (n, OFFSET)).collect())?;
+    let (mut seen, mut looked) = (Vec::new(), 0);
+    for n in (0..grids.len()).rev() {
+        let found = look(FIRST.map(|offset| (n, offset)).to_vec())?;
+        looked += usize::from(!found.is_empty());
+        seen.extend(found);
+        if looked == FINEST {
+            break;
+        }
+    }
+    for _ in 0..ROUNDS {
+        seen.sort_by(|a, b| a.likeness.order(&b.likeness));
+        let Some(best) = seen.first() else { break };
+        let (n, offset) = best.of.tried;
+        let all = (0..grids.len()).flat_map(|n| (0..OFFSETS.len()).map(move |offset| (n, offset)));
+        seen.extend(look(all.filter(|place| place.0.abs_diff(n) + place.1.abs_diff(offset) == 1).collect())?);
+    }
     seen.sort_by(|a, b| a.likeness.order(&b.likeness));
-    let best = seen.iter().take(REFINED).flat_map(|seen| OFFSETS.map(|offset| (seen.of.grid, offset)));
-    seen.extend(glanced(best.collect())?);
+    seen.truncate(FINALISTS);
     Ok(original.best(seen).map(|best| {
         let Found { chunk, rung, tokens, .. } = best.of;
         let blocks = tokens.places.len() as u32;

@@ -218,7 +218,7 @@ fn hostile_payloads_are_refused_or_decode_within_bounds() {
     let MediaShape::Geometry(GeometryTier::Decimated { faces }) = read.header.media else { panic!("no mesh") };
     let attempt = |faces: u32, payload: Vec<u8>| {
         if let Ok(decoded) = decode(&file(read.header.clone(), faces, payload), &DecodeOptions::default()) {
-            assert_eq!(mesh_of(decoded.shape).faces.len(), faces as usize);
+            assert!(mesh_of(decoded.shape).faces.len() <= faces as usize);
         }
     };
     for cut in 0..payload.len() {
