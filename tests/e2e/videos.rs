@@ -309,7 +309,7 @@ fn the_base_layer_is_made_without_a_word_of_its_encoder() {
     let out = folder();
     let clip = out.path().join("a.y4m");
     door(&clip, 12, |n| Some([60 + 10 * n as u8, 100, 180]));
-    let output = tessera(["encode", "--base", "-o"]).arg(out.path().join("a.tsr")).arg(&clip).output().unwrap();
+    let output = tessera(["encode", "-o"]).arg(out.path().join("a.tsr")).arg(&clip).output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     assert!(!stderr(&output).contains("Svt"), "{}", stderr(&output));
 }

@@ -179,6 +179,23 @@ impl Video {
         self.frames = format!(" with {} ({})", frames.id(), frames.hash_text());
         Ok(self)
     }
+
+    /// A file with base layers where they are better, as `tessera encode` makes them where FFmpeg is at hand.
+    #[cfg(feature = "ffmpeg")]
+    fn with_base(&self, file: Vec<u8>, clip: &Clip) -> Result<Vec<u8>> {
+        if !tessera_video::base_at_hand() {
+            return Ok(file);
+        }
+        let switched = self.codec.with_base(&file, &mut clip.source(), &mut tessera_video::Detail);
+        Ok(switched.map_err(clip::failed)?.bytes)
+    }
+
+    /// Without FFmpeg there are tokens alone.
+    #[cfg(not(feature = "ffmpeg"))]
+    #[expect(clippy::unnecessary_wraps, reason = "as with FFmpeg")]
+    fn with_base(&self, file: Vec<u8>, _: &Clip) -> Result<Vec<u8>> {
+        Ok(file)
+    }
 }
 
 impl Codec<Clip> for Video {
@@ -210,7 +227,7 @@ impl Codec<Clip> for Video {
         };
         let mut bytes = Vec::new();
         self.codec.encode(&mut clip.source(), &mut bytes, &options).map_err(clip::failed)?;
-        Ok(bytes)
+        self.with_base(bytes, clip)
     }
 
     fn decode(&mut self, file: &[u8]) -> Result<Clip> {

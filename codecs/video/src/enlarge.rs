@@ -37,14 +37,15 @@ pub(crate) struct Enlarged {
 impl Enlarger {
     /// For frames of `from` columns and rows that are shown at `to`, with a frame pack's enhancer if it has one.
     pub fn new(from: (u32, u32), to: (u32, u32), pack: Option<&VideoPack>) -> Result<Self> {
-        let enhancer = match pack.and_then(|pack| pack.enhancer.as_ref().map(|graph| (graph, pack.section.enhancer_margin))) {
-            None => None,
-            Some((graph, margin)) => Some(Enhancer {
-                session: Session::load(graph, 1).map_err(tessera_image::Error::from)?,
-                reach: Reach { stride: 2 * BLOCK, window: Some((WINDOW, margin)), before: false },
-                doubled: Scaler::new((2 * from.0, 2 * from.1), to),
-            }),
-        };
+        let enhancer =
+            match pack.and_then(|pack| pack.enhancer.as_ref().map(|graph| (graph, pack.section.enhancer_margin))) {
+                None => None,
+                Some((graph, margin)) => Some(Enhancer {
+                    session: Session::load(graph, 1).map_err(tessera_image::Error::from)?,
+                    reach: Reach { stride: 2 * BLOCK, window: Some((WINDOW, margin)), before: false },
+                    doubled: Scaler::new((2 * from.0, 2 * from.1), to),
+                }),
+            };
         Ok(Self { from, plain: Scaler::new(from, to), enhancer })
     }
 

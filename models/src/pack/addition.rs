@@ -161,8 +161,8 @@ impl MaskedSection {
 impl VideoSection {
     /// Whether the numbers make sense.
     pub(super) fn fits(&self) -> bool {
-        let margins = (1..=64).contains(&self.margin)
-            && (self.enhancer.is_none() || (1..=64).contains(&self.enhancer_margin));
+        let margins =
+            (1..=64).contains(&self.margin) && (self.enhancer.is_none() || (1..=64).contains(&self.enhancer_margin));
         self.stride == 16 && margins && shape_fits(self.dim, self.depth) && is_hash(&self.base)
     }
 }

@@ -10,12 +10,12 @@ use std::{
 use clap::Args;
 use serde::Serialize;
 use tessera_core::Rung;
-#[cfg(feature = "ffmpeg")]
-use tessera_video::{Detail, Judge};
 use tessera_video::{
     Changes, Classifier, EncodeOptions, Interest, Networks, Source as Frames, Target, VideoCodec,
     io::{ReadOptions, is_video, open, pictures::Pattern, y4m},
 };
+#[cfg(feature = "ffmpeg")]
+use tessera_video::{Detail, Judge};
 
 use crate::{
     args::FrameNetworks,

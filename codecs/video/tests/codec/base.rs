@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use tessera_core::container::{ChunkKind, GopTimes};
 use tessera_core::{Limits, Rung};
+use tessera_models::{Addition, Store};
 use tessera_video::io::{ReadOptions, open};
 use tessera_video::{DecodeOptions, EncodeOptions, Judge, Result, Target, inspect};
 
@@ -51,6 +53,39 @@ fn a_group_is_av1_where_the_judge_likes_that_better_and_tokens_where_not() {
     let tokens = switched(-1.0);
     assert_eq!((tokens.base, tokens.bytes), (vec![false, false], bytes.clone()));
     assert!(codec().with_base(&bytes, &mut Clip::still(3), &mut Order { step: 1.0, said: 0.0 }).is_err());
+}
+
+#[test]
+fn a_share_of_enhancement_is_a_picture_between_and_more_than_the_whole_is_damage() {
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples/clip.mp4");
+    let mut film = open(&sample, &ReadOptions::default()).unwrap();
+    let pictures: Vec<Vec<u8>> = (0..4).map(|_| film.next_frame().unwrap().unwrap().rgb).collect();
+    let clip = Clip::new((film.info().width, film.info().height), pictures);
+    let target = Target::Rung { rung: Rung { levels: 4, depth: 12 }, lambda: Some(0.0) };
+    let options = EncodeOptions { target, eighths: Some(8), effort: 0, ..EncodeOptions::default() };
+    let (bytes, _) = encode(&clip, &options);
+    let mut codec = new_codec(2);
+    let pack = Store::standard(None).addition(Addition::Video, codec.pack().hash8(), codec.pack().id()).unwrap();
+    codec.add(&pack).unwrap();
+    let file = codec.with_base(&bytes, &mut clip.rewound(), &mut Order { step: 1.0, said: 0.0 }).unwrap().bytes;
+    let read = tessera_core::container::read(&file, &Limits::default()).unwrap();
+    let with = |share: u8| {
+        let mut chunks = read.chunks.clone();
+        for chunk in chunks.iter_mut().filter(|chunk| chunk.kind == ChunkKind::Gop) {
+            let (_, stream) = GopTimes::split(&chunk.payload).unwrap();
+            let at = chunk.payload.len() - stream.len();
+            chunk.payload[at] = share;
+        }
+        let changed = tessera_core::container::write(&read.header, &chunks).unwrap();
+        let mut frames = Kept::default();
+        codec.decode(&changed, &mut frames, &DecodeOptions::default()).map(|_| frames.frames.remove(3).rgb)
+    };
+    let (plain, half, whole) = (with(0).unwrap(), with(4).unwrap(), with(8).unwrap());
+    assert!(error(&plain, &whole) > 1.0);
+    for ((&plain, &half), &whole) in plain.iter().zip(&half).zip(&whole) {
+        assert!((2 * i32::from(half) - i32::from(plain) - i32::from(whole)).abs() <= 1);
+    }
+    assert!(with(9).is_err());
 }
 
 #[test]
