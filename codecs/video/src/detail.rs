@@ -12,7 +12,7 @@ const BLOCK: usize = 8;
 /// Sizes of the picture, each half the one before.
 const SIZES: usize = 3;
 
-/// Part of the tokens' distance below which a base layer is taken: on films that nothing was measured on, LPIPS then agreed.
+/// Part of the tokens' distance below which a base layer is taken: LPIPS mostly agrees then.
 const SURE: f64 = 0.7;
 
 impl Judge for Detail {
