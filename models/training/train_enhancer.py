@@ -17,6 +17,11 @@ from trainer import Trainer, arguments
 from video_model import BLOCK, Enhancer
 
 
+def moved(frames: torch.Tensor) -> torch.Tensor:
+    """What changed from the first frames to those after them."""
+    return frames[len(frames) // 2 :] - frames[: len(frames) // 2]
+
+
 class FilmFolder:
     """Pairs of a folder's films, where more may appear at any time."""
 
@@ -95,17 +100,11 @@ class EnhancerTrainer(Trainer):
             terms = {"l1": (made - real).abs().mean(), "lpips_squeeze": self.squeeze(made, real)}
             pick = torch.randperm(len(made), device=self.device)[: loss["vgg_crops"]]
             terms["lpips_vgg"] = self.vgg(made[pick], real[pick])
-        moved = lambda frames: frames[len(frames) // 2 :] - frames[: len(frames) // 2]
         terms["steady"] = (moved(made) - moved(real)).abs().mean()
         total = sum(loss[name] * terms[name] for name in ("l1", "lpips_squeeze", "lpips_vgg", "steady"))
         if not plain:
-            ramp = min(1.0, (self.progress["step"] - self.progress["second_from"]) / loss["adversarial_ramp"])
-            judge = self.modules["judge"]
-            judge.requires_grad_(False)
-            with self.autocast():
-                terms["fool"] = -judge(made).float().mean()
-            judge.requires_grad_(True)
-            total = total + loss["adversarial"] * ramp * terms["fool"]
+            terms["fool"], weight = self.fool(made)
+            total = total + weight * terms["fool"]
         self.update(total, schedule["learning_rate"] * self.shape())
         if not plain:
             terms["judge"] = self.discern(real, made.detach())
@@ -122,7 +121,6 @@ class EnhancerTrainer(Trainer):
             for picture in (mine, cubic):
                 picture = picture.clamp(-1, 1)
                 far = sum(self.squeeze(a, b) for a, b in zip(picture.split(8), real.split(8))) / len(real.split(8))
-                moved = lambda frames: frames[len(frames) // 2 :] - frames[: len(frames) // 2]
                 texts.append(f"{float(far):.4f} flicker {float((moved(picture) - moved(real)).abs().mean()) * 127.5:.3f}")
         return f"{bank.count} films; " + " beside ".join(texts)
 

@@ -93,13 +93,8 @@ class VideoTrainer(Trainer):
             terms["lpips_vgg"] = self.vgg(made[pick], real[pick])
         total = sum(loss[name] * terms[name] for name in ("teacher", "teacher_vgg", "steady", "l1", "lpips_squeeze", "lpips_vgg"))
         if not plain:
-            ramp = min(1.0, (self.progress["step"] - self.progress["second_from"]) / loss["adversarial_ramp"])
-            judge = self.modules["judge"]
-            judge.requires_grad_(False)
-            with self.autocast():
-                terms["fool"] = -judge(made).float().mean()
-            judge.requires_grad_(True)
-            total = total + loss["adversarial"] * ramp * terms["fool"]
+            terms["fool"], weight = self.fool(made)
+            total = total + weight * terms["fool"]
         self.update(total, schedule["learning_rate"] * self.shape())
         if not plain:
             terms["judge"] = self.discern(real, made.detach())

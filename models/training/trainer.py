@@ -161,6 +161,15 @@ class Trainer:
             keep = min(self.config["schedule"]["average"], (step + 1) / (step + 20))
             torch._foreach_lerp_(list(self.mean.parameters()), list(self.model.parameters()), 1 - keep)
 
+    def fool(self, made):
+        """The loss of not being taken for real by the module `judge`, which itself stays as it is, and the loss's weight, which rises from 0."""
+        loss, judge = self.config["loss"], self.modules["judge"]
+        judge.requires_grad_(False)
+        with self.autocast():
+            verdict = -judge(made).float().mean()
+        judge.requires_grad_(True)
+        return verdict, loss["adversarial"] * min(1.0, (self.progress["step"] - self.progress["second_from"]) / loss["adversarial_ramp"])
+
     def discern(self, real, made):
         """One step of the module `judge`, a discriminator; returns its loss."""
         optimiser = self.optimisers["judge"]
