@@ -11,21 +11,21 @@ use crate::error::{Error, Result};
 use crate::likeness::{ALL_NEAR, Likeness, Original};
 use crate::shape::Mesh;
 
-/// Steps that are tried: away from the surface, as parts of the mean edge, and along it, in sixteenths of that. Equal ones keep to a lattice, which
-/// suits what is made of boxes.
-const STEPS: [(f64, u8); 9] = [
-    (0.01, 32),
-    (0.016, 32),
-    (0.026, 32),
-    (0.042, 32),
-    (0.07, 32),
-    (0.025, LATTICE),
-    (0.06, LATTICE),
-    (0.14, LATTICE),
-    (0.25, LATTICE),
+/// Steps that are tried. On coarse lattices vertices come to one place so often that it is tried, too, to keep them apart: else the surface may be joined
+/// in ways that take many bits.
+const STEPS: [Steps; 11] = [
+    Steps::new(0.01, 32),
+    Steps::new(0.016, 32),
+    Steps::new(0.026, 32),
+    Steps::new(0.042, 32),
+    Steps::new(0.07, 32),
+    Steps::new(0.025, LATTICE),
+    Steps::new(0.06, LATTICE),
+    Steps::new(0.14, LATTICE),
+    Steps::new(0.25, LATTICE),
+    Steps { apart: true, ..Steps::new(0.14, LATTICE) },
+    Steps { apart: true, ..Steps::new(0.25, LATTICE) },
 ];
-/// From such steps on vertices come to one place so often that they stay apart: else the surface is joined in ways that take many bits.
-const COARSE: f64 = 0.1;
 /// Rounds of fitting, at least: with few points there are more.
 const ROUNDS: usize = 3;
 /// Points of the original to fit a face to, and of how many in all at least.
@@ -41,6 +41,9 @@ const SLACK: f64 = 0.01;
 const TRIES: usize = 4;
 /// Numbers of faces below and above the greatest that fits with certain steps whose meshes are compared with the original, too, where they fit.
 const AROUND: [usize; 2] = [9, 5];
+/// What is looked at in that way leaves of an F-score of 1 so many times what the best leaves at most, and a little: most steps are too coarse or too fine,
+/// and most meshes are nearer where they are fitted.
+const WORTH: (f64, f64) = (1.5, 0.01);
 /// How far below the greatest that fits is the number of faces of a mesh that is simplified from all faces at once.
 const BELOW: usize = 2;
 /// Faces up to which there are as many: with more faces there is less to gain.
@@ -96,22 +99,32 @@ pub(crate) fn within_bytes(ladder: &[Mesh], original: &Original, bytes: usize) -
         fits.make(wanted);
         trials.par_iter_mut().try_for_each(|trial| trial.take(&fits))?;
     }
-    let glanced = |fits: &Fits, range: &dyn Fn(&Trial) -> Range<usize>| -> Result<_> {
+    let glanced = |fits: &Fits, trials: &[Trial], range: &dyn Fn(&Trial) -> Range<usize>| -> Result<_> {
         let meshes = trials.iter().flat_map(|trial| trial.meshes(fits, range(trial)));
-        let payloads: Vec<Payload> = meshes
+        let payloads: Vec<(Way, Payload)> = meshes
             .collect::<Vec<_>>()
             .into_par_iter()
-            .map(|(steps, mesh)| encode_at(mesh, steps))
+            .map(|(way, mesh)| Ok((way, encode_at(mesh, way.steps)?)))
             .collect::<Result<_>>()?;
-        let fitting = payloads.into_iter().filter(|payload| payload.bytes.len() <= bytes).collect();
-        original.glanced(fitting, |payload| decode(&payload.bytes, payload.faces))
+        let fitting = payloads.into_iter().filter(|(_, payload)| payload.bytes.len() <= bytes).collect();
+        original.glanced(fitting, |(_, payload)| decode(&payload.bytes, payload.faces))
     };
-    let mut seen = glanced(&fits, &|trial| trial.range(&fits, [0; 2]))?;
-    if seen.iter().all(|seen| seen.likeness.f_score < ALL_NEAR) {
+    let mut seen = glanced(&fits, &trials, &|trial| trial.range(&fits, [0; 2]))?;
+    let most = seen.iter().map(|seen| seen.likeness.f_score).fold(0.0, f64::max);
+    if most < ALL_NEAR {
+        for trial in &mut trials {
+            let worth = |fitted: &bool| {
+                let way = Way { steps: trial.steps, fitted: *fitted };
+                seen.iter()
+                    .any(|seen| seen.of.0 == way && 1.0 - seen.likeness.f_score <= WORTH.0 * (1.0 - most) + WORTH.1)
+            };
+            trial.fitted = [true, false].into_iter().filter(worth).collect();
+        }
         // How near a few triangles are is much a matter of luck: a surface of fewer faces may be the nearer one, and one that is not fitted may take
         // fewer bytes.
+        let trials: Vec<Trial> = trials.into_iter().filter(|trial| !trial.fitted.is_empty()).collect();
         fits.make(trials.iter().flat_map(|trial| trial.range(&fits, AROUND)).collect());
-        seen = glanced(&fits, &|trial| trial.range(&fits, AROUND))?;
+        seen = glanced(&fits, &trials, &|trial| trial.range(&fits, AROUND))?;
         // What is simplified from all faces at once takes longer and keeps more, if there are not too few.
         if ladder.len() > 1 {
             let mut whole = Fits::new(&ladder[..1], original);
@@ -120,12 +133,12 @@ pub(crate) fn within_bytes(ladder: &[Mesh], original: &Original, bytes: usize) -
                 _ => 0..0,
             };
             whole.make(trials.iter().flat_map(&below).collect());
-            seen.extend(glanced(&whole, &below)?);
+            seen.extend(glanced(&whole, &trials, &below)?);
         }
     }
     let best = original.best(seen);
     let best = best.ok_or_else(|| Error::shape(format!("the mesh does not fit {bytes} bytes; ask for more")))?;
-    let mut best = Coded::new(best.of, &best.mesh, best.likeness, original);
+    let mut best = Coded::new(best.of.1, &best.mesh, best.likeness, original);
     // Where all faces fit, the rest goes into finer steps.
     if best.payload.faces == ladder[0].faces.len()
         && let Some(payload) = finest(&ladder[0], bytes)?
@@ -138,10 +151,10 @@ pub(crate) fn within_bytes(ladder: &[Mesh], original: &Original, bytes: usize) -
 /// All faces with the finest steps that fit, if finer ones than the ordinary do.
 fn finest(whole: &Mesh, bytes: usize) -> Result<Option<Payload>> {
     let mut best = None;
-    let (mut part, ratio) = STEPS[0];
-    while part > FINEST {
-        part /= 2.0;
-        let payload = encode_at(whole, (part, ratio))?;
+    let mut steps = STEPS[0];
+    while steps.away > FINEST {
+        steps.away /= 2.0;
+        let payload = encode_at(whole, steps)?;
         if payload.bytes.len() > bytes {
             break;
         }
@@ -162,9 +175,8 @@ fn coded(original: &Original, payload: Payload) -> Result<Coded> {
     Ok(Coded::new(payload, &mesh, likeness, original))
 }
 
-/// Codes a mesh with steps as parts of its mean edge.
-fn encode_at(mesh: &Mesh, (step, ratio): (f64, u8)) -> Result<Payload> {
-    encode_faces(mesh, step * mean_edge(mesh), ratio, step >= COARSE)
+fn encode_at(mesh: &Mesh, steps: Steps) -> Result<Payload> {
+    encode_faces(mesh, steps.away * mean_edge(mesh), steps.ratio, steps.apart)
 }
 
 /// A mesh of fewer faces, and what it becomes when its vertices are fitted to the original. That brings most surfaces nearer, but not what is thin.
@@ -212,10 +224,35 @@ impl<'a> Fits<'a> {
     }
 }
 
+/// What vertices are rounded to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Steps {
+    /// Away from the surface, as a part of the mean edge.
+    away: f64,
+    /// Along the surface, in sixteenths of that. Equal ones keep to a lattice, which suits what is made of boxes.
+    ratio: u8,
+    /// Whether vertices that come to one place stay apart.
+    apart: bool,
+}
+
+impl Steps {
+    const fn new(away: f64, ratio: u8) -> Self {
+        Self { away, ratio, apart: false }
+    }
+}
+
+/// How a mesh of fewer faces is coded.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Way {
+    steps: Steps,
+    fitted: bool,
+}
+
 /// The search for the most faces that fit with certain steps.
 struct Trial {
-    /// As parts of the mean edge.
-    steps: (f64, u8),
+    steps: Steps,
+    /// Whether what is looked at is fitted: both, or what is worth it.
+    fitted: Vec<bool>,
     bytes: usize,
     /// The place of the number, and the most faces that fit.
     best: Option<(usize, usize)>,
@@ -226,9 +263,9 @@ struct Trial {
 }
 
 impl Trial {
-    fn new(steps: (f64, u8), bytes: usize, counts: &[usize]) -> Self {
+    fn new(steps: Steps, bytes: usize, counts: &[usize]) -> Self {
         let first = place(counts, bytes as f64 * 8.0 / FACE_BITS);
-        Self { steps, bytes, best: None, open: 0..counts.len(), next: first, tries: 0 }
+        Self { steps, fitted: vec![true, false], bytes, best: None, open: 0..counts.len(), next: first, tries: 0 }
     }
 
     /// The place of the number of faces to try.
@@ -243,11 +280,13 @@ impl Trial {
         n.saturating_sub(before)..fits.counts.len().min(n + after + 1)
     }
 
-    /// What was made of numbers of faces, with the steps.
-    fn meshes<'a>(&self, fits: &'a Fits, places: Range<usize>) -> impl Iterator<Item = ((f64, u8), &'a Mesh)> {
-        let steps = self.steps;
-        let made = fits.made.range(places).map(|(_, fit)| fit);
-        made.filter(|fit| !fit.plain.faces.is_empty()).flat_map(move |fit| [(steps, &fit.fitted), (steps, &fit.plain)])
+    /// What was made of numbers of faces, and how it is to be coded.
+    fn meshes<'a>(&'a self, fits: &'a Fits, places: Range<usize>) -> impl Iterator<Item = (Way, &'a Mesh)> {
+        let made = fits.made.range(places).map(|(_, fit)| fit).filter(|fit| !fit.plain.faces.is_empty());
+        made.flat_map(move |fit| {
+            let mesh = |fitted| if fitted { &fit.fitted } else { &fit.plain };
+            self.fitted.iter().map(move |&fitted| (Way { steps: self.steps, fitted }, mesh(fitted)))
+        })
     }
 
     /// Tries what was wanted.

@@ -52,7 +52,9 @@ fn shared(samples: &[f32], side: usize, around: &Around) -> Vec<f32> {
     let at = |block: usize, [x, y, z]: [usize; 3]| block * size + (x * wide + y) * wide + z;
     let mut mean = samples.to_vec();
     for block in 0..around.count() {
-        for [x, y, z] in cells(wide) {
+        // The others are in no other block.
+        let rim = |place: &[usize; 3]| place.iter().any(|&n| n == 0 || n == side);
+        for [x, y, z] in cells(wide).filter(rim) {
             let steps = |n: usize| match n {
                 0 => -1..=0,
                 n if n == side => 0..=1,
@@ -95,6 +97,10 @@ impl Samples<'_> {
     /// The middle of the places where the surface crosses the edges of a cell, in steps of the block.
     fn vertex(&self, block: usize, cell: [usize; 3]) -> Option<[f32; 3]> {
         let corner = |n: usize| [cell[0] + (n >> 2 & 1), cell[1] + (n >> 1 & 1), cell[2] + (n & 1)];
+        let inside = (0..8).filter(|&n| self.value(block, corner(n)) < 0.0).count();
+        if inside == 0 || inside == 8 {
+            return None;
+        }
         let (mut sum, mut count) = ([0.0; 3], 0.0);
         for n in 0..8 {
             for axis in 0..3 {
@@ -112,7 +118,7 @@ impl Samples<'_> {
                 }
             }
         }
-        (count > 0.0).then(|| sum.map(|sum| sum / count))
+        Some(sum.map(|sum| sum / count))
     }
 
     /// The cells around the edge that leaves a cell's first corner along an axis, counter-clockwise seen from its far end, if the surface crosses it

@@ -30,7 +30,7 @@ const ROUNDS: usize = 2;
 /// Surfaces that are worth comparing by all points.
 const FINALISTS: usize = 3;
 /// Faces of which a grid shows no more.
-const FACES: usize = 16_000;
+const FACES: usize = 7_000;
 /// Bits that a block takes with its place: what resolutions are tried is those between.
 const BLOCK_BITS: std::ops::RangeInclusive<f64> = 5.0..=20.0;
 /// How many times as many blocks as samples touch the surface may go through.
