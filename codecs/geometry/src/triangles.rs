@@ -1,26 +1,19 @@
 //! A surface to measure distances to: its triangles in a tree of boxes, and points spread over it.
 
-use rayon::prelude::*;
+use std::ops::Range;
 
-use crate::shape::Bounds;
+use rayon::prelude::*;
 
 /// A point in the mesh's units.
 pub(crate) type Place = [f64; 3];
 
 /// Most triangles of a box that is not divided further.
 const LEAF: usize = 2;
-/// Most levels of boxes: those of 2^32 triangles, and one more.
-const LEVELS: usize = 34;
 /// Points that one thread looks up in a row: what is nearest to one is a good guess for the next.
 const ROW: usize = 512;
 
 /// What a guess is enlarged by, so that it wins no ties.
 const AGAIN: f64 = 1.0 + 1e-12;
-
-/// What coordinates of a [`Frame`] may be off by, with something to spare.
-const ROUNDING: f32 = 2e-6;
-/// The box around nothing.
-const NOWHERE: Corners = [[f32::INFINITY; 4], [f32::NEG_INFINITY; 4]];
 
 /// One triangle.
 #[derive(Debug, Clone)]
@@ -28,13 +21,6 @@ struct Triangle {
     corners: [Place; 3],
     /// Its place in the mesh.
     face: usize,
-}
-
-/// Where a triangle is: the sum of its corners.
-#[derive(Debug, Clone, Copy)]
-struct Middle {
-    at: [f32; 4],
-    face: u32,
 }
 
 /// What lies nearest to a point.
@@ -47,23 +33,11 @@ pub(crate) struct Nearest {
     pub squared: f64,
 }
 
-/// Triangles that can be asked for their distance. A box with more than [`LEAF`] of them is divided in the middle of their order along the side on
-/// which they lie furthest apart; box `n` has the halves `2 n + 1` and `2 n + 2`.
+/// Triangles that can be asked for their distance. A box with more than [`LEAF`] of them is divided in the middle of their order along its longest
+/// side; box `n` has the halves `2 n + 1` and `2 n + 2`.
 pub(crate) struct Surface {
     triangles: Vec<Triangle>,
-    /// In the frame.
-    boxes: Vec<Corners>,
-    frame: Frame,
-}
-
-/// A box's lowest and highest corner, with a fourth coordinate that is 0: four of them are one register.
-type Corners = [[f32; 4]; 2];
-
-/// Coordinates from -1 to 1 around the triangles.
-#[derive(Debug, Clone, Copy)]
-struct Frame {
-    middle: Place,
-    scale: f64,
+    boxes: Vec<[Place; 2]>,
 }
 
 /// Points spread evenly over a mesh, each with the face that it lies on.
@@ -74,44 +48,33 @@ pub(crate) struct Samples {
 
 impl Surface {
     pub fn new(positions: &[[f32; 3]], faces: &[[u32; 3]]) -> Self {
-        let frame = Frame::new(positions);
-        let middle = |(n, face): (u32, &[u32; 3])| {
-            let [a, b, c] = face.map(|n| frame.place(place(&positions[n as usize])));
-            Middle { at: [a[0] + b[0] + c[0], a[1] + b[1] + c[1], a[2] + b[2] + c[2], 0.0], face: n }
-        };
-        let mut middles: Vec<Middle> = (0..).zip(faces).map(middle).collect();
-        let mut surface = Self { triangles: Vec::with_capacity(faces.len()), boxes: Vec::new(), frame };
-        surface.divide(0, &mut middles, &|face| places(positions, &faces[face]));
-        surface
+        let triangles =
+            faces.iter().enumerate().map(|(face, corners)| Triangle { corners: places(positions, corners), face });
+        let mut surface = Self { triangles: triangles.collect(), boxes: Vec::new() };
+        let mut triangles = std::mem::take(&mut surface.triangles);
+        surface.divide(0, &mut triangles);
+        Self { triangles, ..surface }
     }
 
-    /// Adds a box and its triangles, in order; gives its corners.
-    fn divide(&mut self, node: usize, middles: &mut [Middle], corners: &impl Fn(usize) -> [Place; 3]) -> Corners {
-        if self.boxes.len() <= node {
-            self.boxes.resize(node + 1, NOWHERE);
+    fn divide(&mut self, node: usize, triangles: &mut [Triangle]) {
+        let [mut low, mut high] = [[f64::INFINITY; 3], [f64::NEG_INFINITY; 3]];
+        for corner in triangles.iter().flat_map(|triangle| &triangle.corners) {
+            low = [0, 1, 2].map(|axis| low[axis].min(corner[axis]));
+            high = [0, 1, 2].map(|axis| high[axis].max(corner[axis]));
         }
-        let over = if middles.len() > LEAF {
-            let [low, high] = middles.iter().fold(NOWHERE, |over, middle| both(over, [middle.at; 2]));
+        if self.boxes.len() <= node {
+            self.boxes.resize(node + 1, [[0.0; 3]; 2]);
+        }
+        self.boxes[node] = [low, high];
+        if triangles.len() > LEAF {
             let axis = (0..3).max_by(|&a, &b| (high[a] - low[a]).total_cmp(&(high[b] - low[b]))).unwrap_or(0);
-            let half = middles.len() / 2;
-            middles.select_nth_unstable_by(half, |a, b| a.at[axis].total_cmp(&b.at[axis]));
-            let (left, right) = middles.split_at_mut(half);
-            both(self.divide(2 * node + 1, left, corners), self.divide(2 * node + 2, right, corners))
-        } else {
-            let mut over = NOWHERE;
-            for middle in middles {
-                let face = middle.face as usize;
-                let corners = corners(face);
-                for corner in corners {
-                    let [x, y, z, _] = self.frame.place(corner);
-                    over = both(over, [-ROUNDING, ROUNDING].map(|by| [x + by, y + by, z + by, 0.0]));
-                }
-                self.triangles.push(Triangle { corners, face });
-            }
-            over
-        };
-        self.boxes[node] = over;
-        over
+            let middle = |triangle: &Triangle| triangle.corners.iter().map(|corner| corner[axis]).sum::<f64>();
+            let half = triangles.len() / 2;
+            triangles.select_nth_unstable_by(half, |a, b| middle(a).total_cmp(&middle(b)));
+            let (left, right) = triangles.split_at_mut(half);
+            self.divide(2 * node + 1, left);
+            self.divide(2 * node + 2, right);
+        }
     }
 
     /// What is nearest to each point; nothing for no triangles.
@@ -119,141 +82,69 @@ impl Surface {
         let row = |points: &[Place]| {
             let mut last = 0;
             let nearest = |&point: &Place| {
-                let found = self.nearest_to(point, last)?;
-                last = found.triangle;
-                Some(self.told(&found))
+                let mut search = Search::new(self, point, last)?;
+                search.visit(0, 0..self.triangles.len());
+                last = search.triangle;
+                Some(Nearest { face: self.triangles[last].face, weights: search.weights, squared: search.squared })
             };
             points.iter().filter_map(nearest).collect::<Vec<_>>()
         };
         points.par_chunks(ROW).flat_map_iter(row).collect()
     }
-
-    /// The same, where the faces that were nearest before are good guesses.
-    pub fn nearest_again(&self, points: &[Place], before: &[Nearest]) -> Vec<Nearest> {
-        let mut order = vec![0; self.triangles.len()];
-        for (n, triangle) in self.triangles.iter().enumerate() {
-            order[triangle.face] = n;
-        }
-        let row = |(points, before): (&[Place], &[Nearest])| {
-            let nearest = |(&point, before): (&Place, &Nearest)| {
-                let guess = order.get(before.face).copied().unwrap_or(0);
-                Some(self.told(&self.nearest_to(point, guess)?))
-            };
-            points.iter().zip(before).filter_map(nearest).collect::<Vec<_>>()
-        };
-        points.par_chunks(ROW).zip(before.par_chunks(ROW)).flat_map_iter(row).collect()
-    }
-
-    fn told(&self, found: &Found) -> Nearest {
-        Nearest { face: self.triangles[found.triangle].face, weights: found.weights, squared: found.squared }
-    }
-
-    /// The nearest triangle, which is a certain one unless another is found; `None` if that is not there.
-    fn nearest_to(&self, point: Place, guess: usize) -> Option<Found> {
-        let away = |n: usize| {
-            let corners = &self.triangles[n].corners;
-            let weights = closest(corners, point);
-            Found { triangle: n, weights, squared: squared(at(corners, weights), point) }
-        };
-        if guess >= self.triangles.len() {
-            return None;
-        }
-        let mut found = away(guess);
-        found.squared *= AGAIN;
-        let framed = self.frame.place(point);
-        let mut within = self.frame.squared(found.squared);
-        // Boxes to look into, nearer ones last: never more than there are levels.
-        let mut open = [(0.0, 0, 0, 0); LEVELS];
-        open[0] = (0.0, 0, 0, self.triangles.len() as u32);
-        let mut count = 1;
-        while count > 0 {
-            count -= 1;
-            let (apart, node, start, end) = open[count];
-            if apart > within {
-                continue;
-            }
-            if end - start <= LEAF as u32 {
-                for n in start..end {
-                    let here = away(n as usize);
-                    if here.squared < found.squared {
-                        within = self.frame.squared(here.squared);
-                        found = here;
-                    }
-                }
-                continue;
-            }
-            let half = start + (end - start) / 2;
-            let (left, right) = (2 * node + 1, 2 * node + 2);
-            let mut halves = [
-                (apart_from(&self.boxes[right as usize], framed), right, half, end),
-                (apart_from(&self.boxes[left as usize], framed), left, start, half),
-            ];
-            if halves[0].0 < halves[1].0 {
-                halves.reverse();
-            }
-            for half in halves {
-                if half.0 <= within {
-                    open[count] = half;
-                    count += 1;
-                }
-            }
-        }
-        Some(found)
-    }
 }
 
-/// The nearest triangle so far to a point, by its place in the tree's order.
-struct Found {
+/// The nearest triangle so far to a point.
+struct Search<'a> {
+    surface: &'a Surface,
+    point: Place,
     triangle: usize,
     weights: [f64; 3],
     squared: f64,
 }
 
-impl Frame {
-    fn new(positions: &[[f32; 3]]) -> Self {
-        let Some(bounds) = Bounds::of(positions) else { return Self { middle: [0.0; 3], scale: 1.0 } };
-        let (low, high) = (bounds.min.map(f64::from), bounds.max.map(f64::from));
-        let half = (0..3).map(|n| (high[n] - low[n]) / 2.0).fold(0.0, f64::max);
-        Self {
-            middle: [0, 1, 2].map(|n| f64::midpoint(low[n], high[n])),
-            scale: if half > 0.0 { half.recip() } else { 1.0 },
+impl<'a> Search<'a> {
+    /// Begins with the distance of a triangle, to be found again or outdone; `None` if it is not there.
+    fn new(surface: &'a Surface, point: Place, triangle: usize) -> Option<Self> {
+        let corners = &surface.triangles.get(triangle)?.corners;
+        let weights = closest(corners, point);
+        let squared = squared(at(corners, weights), point);
+        Some(Self { surface, point, triangle, weights, squared: squared * AGAIN })
+    }
+
+    /// Looks into a box that holds some of the triangles.
+    fn visit(&mut self, node: usize, range: Range<usize>) {
+        if range.len() <= LEAF {
+            for n in range {
+                let corners = &self.surface.triangles[n].corners;
+                let weights = closest(corners, self.point);
+                let squared = squared(at(corners, weights), self.point);
+                if squared < self.squared {
+                    (self.triangle, self.weights, self.squared) = (n, weights, squared);
+                }
+            }
+            return;
+        }
+        let half = range.start + range.len() / 2;
+        let (left, right) = (2 * node + 1, 2 * node + 2);
+        let (to_left, to_right) = (self.apart(left), self.apart(right));
+        let mut halves = [(to_left, left, range.start..half), (to_right, right, half..range.end)];
+        if to_right < to_left {
+            halves.reverse();
+        }
+        for (apart, node, range) in halves {
+            if apart < self.squared {
+                self.visit(node, range);
+            }
         }
     }
 
-    fn place(&self, place: Place) -> [f32; 4] {
-        let along = |n: usize| ((place[n] - self.middle[n]) * self.scale) as f32;
-        [along(0), along(1), along(2), 0.0]
+    /// Squared distance of a box.
+    fn apart(&self, node: usize) -> f64 {
+        let [low, high] = &self.surface.boxes[node];
+        let along = |n: usize| (low[n] - self.point[n]).max(self.point[n] - high[n]).max(0.0);
+        let apart = [along(0), along(1), along(2)];
+        dot(apart, apart)
     }
-
-    /// A squared distance, rather too great than too small.
-    fn squared(&self, squared: f64) -> f32 {
-        (squared * self.scale * self.scale) as f32 * (1.0 + ROUNDING)
-    }
-}
-
-/// Squared distance between a box and a point.
-fn apart_from([low, high]: &Corners, point: [f32; 4]) -> f32 {
-    let mut squares = [0.0; 4];
-    for n in 0..4 {
-        let along = greater(greater(low[n] - point[n], point[n] - high[n]), 0.0);
-        squares[n] = along * along;
-    }
-    let [x, y, z, w] = squares;
-    (x + y) + (z + w)
-}
-
-/// The box around two.
-fn both([mut low, mut high]: Corners, [other_low, other_high]: Corners) -> Corners {
-    for n in 0..4 {
-        low[n] = -greater(-low[n], -other_low[n]);
-        high[n] = greater(high[n], other_high[n]);
-    }
-    [low, high]
-}
-
-/// One instruction, unlike what also minds what is no number.
-fn greater(a: f32, b: f32) -> f32 {
-    if a > b { a } else { b }
 }
 
 impl Samples {
@@ -281,12 +172,7 @@ impl Samples {
 }
 
 pub(crate) fn places(positions: &[[f32; 3]], face: &[u32; 3]) -> [Place; 3] {
-    let [a, b, c] = face;
-    [place(&positions[*a as usize]), place(&positions[*b as usize]), place(&positions[*c as usize])]
-}
-
-fn place(&[x, y, z]: &[f32; 3]) -> Place {
-    [x.into(), y.into(), z.into()]
+    face.map(|n| positions[n as usize].map(f64::from))
 }
 
 fn at([a, b, c]: &[Place; 3], [s, t, u]: [f64; 3]) -> Place {
@@ -374,16 +260,10 @@ mod tests {
         fn the_nearest_triangle_is_that_of_a_full_search(
             positions in prop::collection::vec(prop::array::uniform3(-9f32..9.0), 3..60),
             points in prop::collection::vec(prop::array::uniform3(-12f64..12.0), 1..40),
-            moved in prop::sample::select(vec![0.0f32, 3e5, -1e-30]),
         ) {
-            let positions: Vec<_> = positions.iter().map(|place| place.map(|x| x + moved)).collect();
-            let points: Vec<_> = points.iter().map(|place| place.map(|x| x + f64::from(moved))).collect();
             let faces: Vec<[u32; 3]> = (0..positions.len() as u32 - 2).map(|n| [n, n + 1, n + 2]).collect();
-            let surface = Surface::new(&positions, &faces);
-            let found = surface.nearest(&points);
+            let found = Surface::new(&positions, &faces).nearest(&points);
             prop_assert_eq!(found.len(), points.len());
-            let again = surface.nearest_again(&points, &found);
-            prop_assert!(again.iter().zip(&found).all(|(a, b)| a.squared <= b.squared * AGAIN && b.squared <= a.squared * AGAIN));
             for (&point, found) in points.iter().zip(found) {
                 let away = |face: &[u32; 3]| squared(nearest_place(&places(&positions, face), point), point);
                 let least = faces.iter().map(away).fold(f64::INFINITY, f64::min);

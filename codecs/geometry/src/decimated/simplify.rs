@@ -81,12 +81,10 @@ pub(crate) fn rung(ladder: &[Mesh], faces: usize) -> &Mesh {
 /// Moves the vertices so that the surface lies as near to samples of the original as it can: each sample pulls the corners of the face
 /// nearest to it towards itself.
 pub(super) fn fit(mesh: &mut Mesh, points: &[Place], rounds: usize) {
-    let mut before = Vec::new();
     for _ in 0..rounds {
         let surface = Surface::new(&mesh.positions, &mesh.faces);
-        let nearest = if before.is_empty() { surface.nearest(points) } else { surface.nearest_again(points, &before) };
         let mut pull = vec![([0.0f64; 3], STAY); mesh.positions.len()];
-        for (&point, nearest) in points.iter().zip(&nearest) {
+        for (&point, nearest) in points.iter().zip(surface.nearest(points)) {
             let corners = mesh.faces[nearest.face];
             let mut missing = point;
             for (&corner, weight) in corners.iter().zip(nearest.weights) {
@@ -108,7 +106,6 @@ pub(super) fn fit(mesh: &mut Mesh, points: &[Place], rounds: usize) {
                 position[axis] += (sum[axis] / total) as f32;
             }
         }
-        before = nearest;
     }
 }
 

@@ -51,9 +51,9 @@ fn shared(samples: &[f32], side: usize, around: &Around) -> Vec<f32> {
     let (wide, size) = (side + 1, (side + 1).pow(3));
     let at = |block: usize, [x, y, z]: [usize; 3]| block * size + (x * wide + y) * wide + z;
     let mut mean = samples.to_vec();
+    // The others are in no other block.
+    let rim = |place: &[usize; 3]| place.iter().any(|&n| n == 0 || n == side);
     for block in 0..around.count() {
-        // The others are in no other block.
-        let rim = |place: &[usize; 3]| place.iter().any(|&n| n == 0 || n == side);
         for [x, y, z] in cells(wide).filter(rim) {
             let steps = |n: usize| match n {
                 0 => -1..=0,
