@@ -9,7 +9,7 @@ use crate::cmd::{completions, decode, doctor, encode, eval, info, loss, man, mod
 
 /// Neural codec: a photo in about a kilobyte, speech at a kilobit a second, points at a bit each.
 ///
-/// Tessera turns images and speech into small grids of tokens, codes them losslessly and rebuilds them with neural decoders:
+/// Tessera turns pictures, sounds and videos into small grids of tokens, codes them losslessly and rebuilds them with neural decoders:
 /// pictures that still look right at 0.01 to 0.2 bits per pixel, speech at 0.5 to 1 kbit/s, whole or live. Meshes take a kilobyte, point clouds are octrees,
 /// without loss if asked to, and Gaussian splats take a few bytes each.
 #[derive(Debug, Parser)]
